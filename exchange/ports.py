@@ -1,0 +1,293 @@
+"""What the flows need from the outside world, as Protocols, and the records that cross them.
+
+Drivers live in `exchange.store`; one behaviour suite holds all of them (`tests/behaviour`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from exchange.batch.manifest import Kind
+from exchange.contract.model import Contract
+from exchange.ids import AgencyId, ContractRef, DatasetId
+
+
+class Clock(Protocol):
+    """Where the time comes from; read once per flow."""
+
+    def now(self) -> datetime:
+        """The current instant, UTC, microseconds."""
+
+
+class ObjectStore(Protocol):
+    """Immutable bytes under their digest. Puts are durable on return and harmless to repeat."""
+
+    def put_file(self, path: Path, digest: str) -> None:
+        """Take over a file whose digest is known: it is moved, or uploaded and removed."""
+
+    def put_bytes(self, data: bytes, digest: str) -> None:
+        """Store bytes whose digest is known."""
+
+    def read(self, digest: str) -> bytes:
+        """All bytes; raises NotFoundError, or StorageError where they do not have that digest any more."""
+
+    def chunks(self, digest: str, offset: int = 0, size: int = 1 << 20) -> Iterator[bytes]:
+        """Bytes from offset on, in pieces of `size`; raises NotFoundError."""
+
+    def local(self, digest: str) -> AbstractContextManager[Path]:
+        """A readable file with the bytes, for as long as the context lasts; raises NotFoundError."""
+
+    def size(self, digest: str) -> int:
+        """Size in bytes; raises NotFoundError."""
+
+    def digests(self) -> Iterator[tuple[str, int, datetime]]:
+        """(digest, bytes, stored at) of every object; the hub's fsck walks this."""
+
+    def delete(self, digest: str) -> None:
+        """Remove an object that nothing refers to; absent is fine."""
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry states."""
+
+    BATCH = "batch"
+    CONTRACT = "contract"
+    KEY = "key"
+    REVOCATION = "revocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ledger entry: `data` is the canonical JSON that was hashed into the leaf."""
+
+    index: int
+    kind: EntryKind
+    data: bytes
+    leaf: bytes
+    recorded_at: datetime
+    # Size of the tree whose checkpoint its receipt carries.
+    checkpoint_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """One row of the batch index; all of it can be rebuilt from the entry at `index`."""
+
+    index: int
+    id: str
+    publisher: AgencyId
+    idempotency_key: str
+    dataset: DatasetId
+    contract: ContractRef
+    kind: Kind
+    object: str
+    object_bytes: int
+    source: str
+    encoded_by_hub: bool
+    report: str | None
+    rows: int
+    accepted: int
+    rejected: int
+    counts: Mapping[str, int]
+    corrects: tuple[str, ...]
+    period_from: datetime | None
+    period_until: datetime | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRecord:
+    """A registered contract version; `text` is the YAML as registered."""
+
+    index: int
+    ref: ContractRef
+    digest: str
+    text: bytes
+    registered_by: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A signing key of an agency. `revoked_index` is the entry that revoked it."""
+
+    index: int
+    id: str
+    agency: AgencyId
+    public_key: str
+    recorded_at: datetime
+    revoked_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRecord:
+    """A certificate (`serial`, lower-case hex) or a signing key (`key_id`) that no longer counts."""
+
+    index: int
+    agency: AgencyId
+    serial: str | None
+    key_id: str | None
+    recorded_at: datetime
+
+
+Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest checkpoint; size 0 with an empty note before the first entry."""
+
+    size: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """Sums over a dataset's batches."""
+
+    id: DatasetId
+    contract: ContractRef
+    batches: int
+    accepted: int
+    rejected: int
+    period_from: datetime | None
+    period_until: datetime | None
+    updated_at: datetime
+
+
+class Sequencer(Protocol):
+    """The right to append, held by one process at a time until the context ends."""
+
+    @property
+    def size(self) -> int:
+        """Tree size when the right was taken."""
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Hashes of one tile, concatenated, full or partial; empty where there is none."""
+
+    def batches_by_key(self, keys: Iterable[tuple[AgencyId, str]]) -> Mapping[tuple[AgencyId, str], BatchRecord]:
+        """Batches that already hold these idempotency keys."""
+
+    def write(
+        self,
+        entries: Sequence[Entry],
+        records: Sequence[Record],
+        tiles: Sequence[tuple[int, int, bytes]],
+        head: Head,
+    ) -> None:
+        """Everything of one group, in this transaction; durable when the context ends without an error."""
+
+
+class LedgerStore(Protocol):
+    """The ledger, its tiles and checkpoints, and the indexes over it, behind one transaction."""
+
+    def sequence(self) -> AbstractContextManager[Sequencer]:
+        """Take the right to append; waits for whoever holds it, raises BusyError past the limit."""
+
+    def head(self) -> Head: ...
+
+    def checkpoint(self, size: int) -> str:
+        """The note signed at that tree size; raises NotFoundError."""
+
+    def size_at(self, instant: datetime) -> int:
+        """How many entries were recorded at or before the instant."""
+
+    def tile(self, level: int, index: int) -> bytes:
+        """As in Sequencer.tile, from committed state."""
+
+    def entry(self, index: int) -> Entry:
+        """Raises NotFoundError."""
+
+    def entries(self, start: int, end: int) -> Iterator[Entry]:
+        """Entries start ≤ index < end in order, streamed in bounded memory."""
+
+    def batch(self, id: str) -> BatchRecord:
+        """By batch id; raises NotFoundError."""
+
+    def batch_by_key(self, agency: AgencyId, key: str) -> BatchRecord | None:
+        """The batch under that idempotency key, if any."""
+
+    def batches(self, dataset: DatasetId, size: int) -> Sequence[BatchRecord]:
+        """All batches of a dataset with index < size, in ledger order."""
+
+    def batches_under(self, contract: str, size: int) -> Sequence[BatchRecord]:
+        """All batches under any version of a contract, of any owner, with index < size, in ledger order."""
+
+    def newest_batches(
+        self, dataset: DatasetId | None, publisher: AgencyId | None, before: int, limit: int
+    ) -> Sequence[BatchRecord]:
+        """Newest first, index < before."""
+
+    def datasets(
+        self, owner: AgencyId | None, contract: str | None, after: str, limit: int
+    ) -> Sequence[DatasetRecord]:
+        """In order of id, id > after; from sums kept per dataset, never by walking its batches."""
+
+    def dataset(self, id: DatasetId) -> DatasetRecord:
+        """Raises NotFoundError."""
+
+    def contracts(self, name: str | None = None) -> Sequence[ContractRecord]:
+        """All registered versions, of one name or of all, by name and version."""
+
+    def keys(self, agency: AgencyId | None = None) -> Sequence[KeyRecord]: ...
+
+    def key(self, id: str) -> KeyRecord:
+        """Raises NotFoundError."""
+
+    def revocations(self) -> Sequence[RevocationRecord]: ...
+
+    def wait_past(self, size: int, timeout: float) -> int:
+        """Block until the tree is larger than size, or timeout seconds pass; the size now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on one column; `values` are already of the column's type."""
+
+    column: str
+    operator: str  # eq ne lt le gt ge in is_null not_null
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stored batch as a query reads it: its file, and which of its rows do not count."""
+
+    record: BatchRecord
+    path: Path
+    report: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to read: `parts` in ledger order, all under `contract`'s major version."""
+
+    contract: Contract
+    parts: tuple[Part, ...]
+    columns: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    history: bool
+    limit: int | None
+
+
+class TableEngine(Protocol):
+    """Reads stored batches as one table. The same plan gives the same rows in the same order, always."""
+
+    def standing(self, plan: Plan) -> Iterator[pa.RecordBatch]:
+        """Rows that stand: accepted, not superseded or retracted by a later part with the same primary key.
+
+        With plan.history: every accepted row of every part, plus `_index` (int64), `_kind` (string) and
+        `_recorded_at` (timestamp us UTC).
+        """
+
+    def quarantined(self, plan: Plan, corrected: bool) -> Iterator[pa.RecordBatch]:
+        """Rejected rows, one row per violation of severity error: `_index`, `_batch`, `_row`, `_rule`, `_column`,
+        `_value`, `_corrected` (bool), then the contract's columns. Without `corrected`, only the open ones."""

@@ -1,0 +1,168 @@
+"""Everything an operator may change, and every limit on untrusted input.
+
+Read from `hub.toml` in the hub's directory; an environment variable `HECHUAN_<SECTION>_<NAME>` wins over the file.
+Units are in the names. Unknown sections, names and wrong types are refused, so a typo cannot pass for a default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from exchange.errors import InvalidInputError
+from exchange.ids import parse_jurisdiction
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Who this hub is and where it listens. Port 0 lets the system choose."""
+
+    jurisdiction: str = ""
+    # Names and addresses under which partners reach the hub; they go into its certificate.
+    names: str = "localhost,127.0.0.1"
+    listen: str = "127.0.0.1:0"
+    listen_enrolment: str = "127.0.0.1:0"
+    # Prometheus text on http://<address>/metrics; empty: none.
+    listen_metrics: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where state lives. Empty: inside the hub's directory (SQLite and POSIX files)."""
+
+    # SQLAlchemy URL such as postgresql+psycopg://user@host/db
+    ledger: str = ""
+    # s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=cn
+    objects: str = ""
+    # Local copies of remote objects that queries keep.
+    cache_bytes: int = 8 << 30
+    # A hub that waits longer than this for its turn to append answers BUSY.
+    sequence_wait_seconds: float = 30.0
+    # A process that holds the turn longer is taken for dead; PostgreSQL only.
+    sequence_hold_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Bounds on what a caller may send or ask for."""
+
+    envelope_bytes: int = 64 << 10
+    batch_bytes: int = 4 << 30
+    # Text and Arrow batches are encoded by the hub.
+    encoded_batch_bytes: int = 1 << 30
+    batch_rows: int = 100_000_000
+    columns: int = 512
+    nesting: int = 4
+    uncompressed_bytes: int = 32 << 30
+    # One row group is decoded at a time; this bounds memory.
+    row_group_bytes: int = 256 << 20
+    row_groups: int = 100_000
+    message_bytes: int = 4 << 20
+    # Batches up to this size are kept in memory while they are checked.
+    small_batch_bytes: int = 256 << 10
+    concurrent_publishes: int = 64
+    large_publishes: int = 2
+    concurrent_queries: int = 16
+    concurrent_watches: int = 1000
+    filters: int = 64
+    filter_values: int = 10_000
+    contract_bytes: int = 1 << 20
+    page: int = 1000
+    tile_entries: int = 100_000
+    clock_skew_seconds: int = 300
+    manifest_validity_days: int = 31
+    stall_seconds: int = 60
+    query_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Certificates and invitations."""
+
+    agency_certificate_days: int = 365
+    hub_certificate_days: int = 365
+    ca_certificate_days: int = 3650
+    invitation_hours: int = 72
+    # How soon a revocation written by another process is seen.
+    revocation_refresh_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """How the server behaves."""
+
+    drain_seconds: float = 20.0
+    keepalive_seconds: int = 30
+    heartbeat_seconds: float = 10.0
+    group_commit_max: int = 256
+    workers: int = 8
+    reflection: bool = True
+    log_level: str = "INFO"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of it, one section per attribute."""
+
+    hub: Hub = field(default_factory=Hub)
+    store: Store = field(default_factory=Store)
+    limit: Limit = field(default_factory=Limit)
+    identity: Identity = field(default_factory=Identity)
+    serve: Serve = field(default_factory=Serve)
+
+
+def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read `hub.toml` and the environment; raises InvalidInputError naming section and name."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInputError(f"cannot read {path}: {error}") from error
+    sections = {section.name: section for section in fields(Settings)}
+    for name in document:
+        if name not in sections:
+            raise InvalidInputError(f"{path}: unknown section [{name}]")
+    hints = get_type_hints(Settings)
+    settings = Settings(
+        **{name: _section(hints[name], name, document.get(name, {}), environment) for name in sections}
+    )
+    parse_jurisdiction(settings.hub.jurisdiction)
+    return settings
+
+
+def _section(kind: type[Any], name: str, given: object, environment: Mapping[str, str]) -> Any:
+    if not isinstance(given, dict):
+        raise InvalidInputError(f"[{name}] is not a section")
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in hints:
+            raise InvalidInputError(f"[{name}] has no setting {key}")
+        values[key] = _checked(hints[key], value, f"[{name}] {key}")
+    for key, hint in hints.items():
+        text = environment.get(f"HECHUAN_{name}_{key}".upper())
+        if text is not None:
+            values[key] = _read(hint, text, f"HECHUAN_{name}_{key}".upper())
+    return kind(**values)
+
+
+def _checked(hint: type[Any], value: object, where: str) -> object:
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise InvalidInputError(f"{where} is not of type {hint.__name__}")
+    return value
+
+
+def _read(hint: type[Any], text: str, where: str) -> object:
+    if hint is bool:
+        if text not in ("true", "false"):
+            raise InvalidInputError(f"{where} is neither true nor false")
+        return text == "true"
+    try:
+        return hint(text)
+    except ValueError:
+        raise InvalidInputError(f"{where} is not of type {hint.__name__}") from None
