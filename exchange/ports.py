@@ -170,6 +170,10 @@ class Sequencer(Protocol):
     def size(self) -> int:
         """Tree size when the right was taken."""
 
+    @property
+    def last_recorded_at(self) -> datetime | None:
+        """When the newest entry was recorded; entries never go back in time."""
+
     def tile(self, level: int, index: int) -> bytes:
         """Hashes of one tile, concatenated, full or partial; empty where there is none."""
 
