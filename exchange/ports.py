@@ -252,6 +252,16 @@ class LedgerStore(Protocol):
         """Block until the tree is larger than size, or timeout seconds pass; the size now."""
 
 
+class InvitationStore(Protocol):
+    """Outstanding invitations. Only the SHA-256 of a secret is kept, as `sha256:<hex>`."""
+
+    def add_invitation(self, secret_hash: str, agency: AgencyId, expires_at: datetime) -> None:
+        """Durable on return."""
+
+    def use_invitation(self, secret_hash: str, agency: AgencyId, now: datetime) -> bool:
+        """Spend it, in one atomic step: False where it is unknown, another agency's, spent or expired."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition on one column; `values` are already of the column's type."""
