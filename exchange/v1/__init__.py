@@ -1,0 +1,1 @@
+"""Messages and stubs of the public API, generated from protos/; never edited."""
