@@ -1,0 +1,67 @@
+"""The protos of each release, kept as buf images, so that no later version can break a partner unseen.
+
+python -m tools.release           keep protos/ as protos/released/v<version>.binpb
+python -m tools.release --check   compare protos/ with the newest release; exit 1 on a breaking change
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASED = ROOT / "protos" / "released"
+BUF = Path(sys.prefix) / "bin" / "buf"
+
+
+def newest(released: Path) -> Path | None:
+    """The image with the highest version, if any; `v0.10.0` is newer than `v0.9.0`."""
+
+    def version(image: Path) -> tuple[int, ...]:
+        return tuple(int(part) for part in image.stem.removeprefix("v").split("."))
+
+    return max(released.glob("v*.binpb"), key=version, default=None)
+
+
+def check() -> int:
+    """Run `buf breaking`; buf names each break."""
+    image = newest(RELEASED)
+    if image is None:
+        print(
+            f"nothing in {RELEASED.relative_to(ROOT)}: run `make release-protos` at a release",
+            file=sys.stderr,
+        )
+        return 1
+    status = subprocess.run([BUF, "breaking", "--against", image], cwd=ROOT, check=False).returncode
+    if status == 0:
+        print(f"protos/ breaks nothing of {image.stem}")
+    return status
+
+
+def keep() -> int:
+    """Write the image of this version; an image once committed is never written again."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    image = RELEASED / f"v{project['version']}.binpb"
+    if image.exists():
+        print(f"{image.relative_to(ROOT)} is there already: raise the version first", file=sys.stderr)
+        return 1
+    RELEASED.mkdir(exist_ok=True)
+    status = subprocess.run(
+        [BUF, "build", "--exclude-source-info", "--output", image], cwd=ROOT, check=False
+    ).returncode
+    if status == 0:
+        print(f"{image.relative_to(ROOT)} written: commit it")
+    return status
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    return check() if arguments else keep()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
