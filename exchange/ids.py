@@ -22,7 +22,9 @@ _MAX_NAME = 63
 
 def _name(text: str, what: str) -> str:
     if len(text) > _MAX_NAME or not _NAME.fullmatch(text):
-        raise MalformedError(f"{what} {text[:80]!r} is not a lower-case name of at most {_MAX_NAME} characters")
+        raise MalformedError(
+            f"{what} {text[:80]!r} is not a lower-case name of at most {_MAX_NAME} characters"
+        )
     return text
 
 
