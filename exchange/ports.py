@@ -295,6 +295,12 @@ class Plan:
 class TableEngine(Protocol):
     """Reads stored batches as one table. The same plan gives the same rows in the same order, always."""
 
+    def schema(self, plan: Plan) -> pa.Schema:
+        """Schema of every batch that `standing` yields for this plan; also where it yields none."""
+
+    def quarantine_schema(self, plan: Plan) -> pa.Schema:
+        """The same for `quarantined`."""
+
     def standing(self, plan: Plan) -> Iterator[pa.RecordBatch]:
         """Rows that stand: accepted, not superseded or retracted by a later part with the same primary key.
 
