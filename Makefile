@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13 python3.14,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $(name))))
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 SETUP := $(VENV)/.setup
 BENCH := $(VENV)/.bench
 CHECKED := exchange adapters demo benchmarks tools
@@ -18,6 +18,7 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup: $(SETUP) ## make .venv with everything the other targets need (Python 3.11 or later)
+	@echo "ready: $(BIN)/hechuan"
 
 $(SETUP): locks/dev.lock pyproject.toml
 	@[[ -n "$(PYTHON)" ]] || { echo "Python 3.11 or later is needed; name one: make setup PYTHON=/path/to/python" >&2; exit 1; }
@@ -27,7 +28,6 @@ $(SETUP): locks/dev.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 	@rm -f $(BENCH)
-	@echo "ready: $(BIN)/hechuan"
 
 demo: $(SETUP) ## a hub, five agencies and a correction in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")

@@ -92,6 +92,8 @@ def session(steps: list[Step], tree: Path, notes: Path, seconds: float) -> int:
 def check(document: str, tree: Path, seconds: float = DOCUMENT_SECONDS) -> list[str]:
     """What is wrong with a document whose commands run in `tree`; empty if nothing is."""
     steps = parse(document)
+    if not steps:
+        return ["line 1: no block `sh run`"]
     with tempfile.TemporaryDirectory() as scratch:
         notes = Path(scratch)
         status = session(steps, tree, notes, seconds)

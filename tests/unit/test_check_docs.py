@@ -51,6 +51,10 @@ def test_one_session_runs_all_blocks_in_the_tree(tmp_path: Path) -> None:
     assert (tmp_path / "sub" / "here").read_text() == "river\n"
 
 
+def test_a_document_that_runs_nothing_is_no_proof(tmp_path: Path) -> None:
+    assert check(document(("sh", "true")), tmp_path) == ["line 1: no block `sh run`"]
+
+
 def test_failure_names_the_block_and_stops(tmp_path: Path) -> None:
     text = document(("sh run", "true"), ("sh run", "echo reason >&2\nexit 3"), ("sh run", "touch late"))
     [problem] = check(text, tmp_path)
