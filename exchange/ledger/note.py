@@ -1,0 +1,208 @@
+"""C2SP signed notes: a text, a blank line, and one line for each signature.
+
+Two signature types are known: plain Ed25519 (signed-note, 0x01) and the timestamped Ed25519 cosignature of a
+witness (tlog-cosignature, 0x04). Lines of other keys are passed over, as the specification demands.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from exchange.errors import LimitExceededError, MalformedError, SignatureInvalidError
+
+Sign = Callable[[bytes], bytes]
+"""Message → raw 64-byte Ed25519 signature; the private key stays with the caller."""
+
+MAX_NOTE_BYTES: Final = 256 * 1024
+MAX_SIGNATURES: Final = 64
+_MAX_VKEY = 512
+_KEY_BYTES = 32
+_KEY_ID_BYTES = 4
+_TIME_BYTES = 8
+_MAX_TIME = (1 << 63) - 1
+_DASH = "\u2014 "
+_KEY_ID = re.compile(r"[0-9a-f]{8}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+
+
+class SignatureType(IntEnum):
+    """Signature type identifier byte (signed-note § Signature types)."""
+
+    ED25519 = 0x01
+    COSIGNATURE = 0x04
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """A name and the Ed25519 public key (32 raw bytes) that signs under it. signed-note § Verifier keys."""
+
+    name: str
+    public: bytes
+    type: SignatureType = SignatureType.ED25519
+    key_id: bytes = field(init=False)
+    _key: Ed25519PublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _is_name(self.name):
+            raise MalformedError("a key name is not empty and has no spaces, plus or control characters")
+        if len(self.public) != _KEY_BYTES:
+            raise MalformedError(f"an Ed25519 public key has {_KEY_BYTES} bytes")
+        identity = self.name.encode() + b"\n" + bytes([self.type]) + self.public
+        object.__setattr__(self, "key_id", sha256(identity).digest()[:_KEY_ID_BYTES])
+        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public))
+
+    @classmethod
+    def parse(cls, vkey: str) -> Self:
+        """Read `<name>+<key id in hex>+<base64 of type and key>`; raises MalformedError."""
+        parts = vkey.split("+", 2) if len(vkey) <= _MAX_VKEY else []
+        if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
+            raise MalformedError("a verifier key is <name>+<8 hex digits>+<base64>")
+        name, key_id, material = parts[0], parts[1], decode_base64(parts[2], "verifier key")
+        if material[:1] not in (b"\x01", b"\x04"):
+            raise MalformedError("verifier key is of a signature type that is not known here")
+        key = cls(name, material[1:], SignatureType(material[0]))
+        if key.key_id.hex() != key_id:
+            raise MalformedError("verifier key does not match its key id")
+        return key
+
+    def __str__(self) -> str:
+        material = base64.b64encode(bytes([self.type]) + self.public).decode()
+        return f"{self.name}+{self.key_id.hex()}+{material}"
+
+    def verify(self, text: str, signature: bytes) -> int | None:
+        """Check one signature over a note's text; returns a cosignature's POSIX time in seconds.
+
+        Raises SignatureInvalidError. signed-note § Ed25519 signatures; tlog-cosignature § Format.
+        """
+        time, message = None, text.encode()
+        if self.type is SignatureType.COSIGNATURE:
+            time, signature = int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
+            if time > _MAX_TIME:
+                raise SignatureInvalidError(f"cosignature of {self.name} has an impossible time")
+            message = cosigned_message(text, time)
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            raise SignatureInvalidError(f"signature of {self.name} does not check") from None
+        return time
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line as read; nothing is checked yet."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note as read: the signed text with its final newline, and its signature lines, unchecked."""
+
+    text: str
+    signatures: tuple[NoteSignature, ...]
+
+    @classmethod
+    def parse(cls, note: str | bytes) -> Self:
+        """Read a note; raises MalformedError, LimitExceededError. signed-note § Format."""
+        if len(note) > MAX_NOTE_BYTES:
+            raise LimitExceededError(f"a note has at most {MAX_NOTE_BYTES} bytes")
+        decoded = decode_text(note, "note")
+        if _CONTROL.search(decoded):
+            raise MalformedError("note contains control characters")
+        text, blank, lines = decoded.rpartition("\n\n")
+        if not blank or not lines.endswith("\n"):
+            raise MalformedError("a note is a text, a blank line and signature lines, newline-ended")
+        signatures = lines[:-1].split("\n")
+        if len(signatures) > MAX_SIGNATURES:
+            raise LimitExceededError(f"a note has at most {MAX_SIGNATURES} signatures")
+        return cls(text + "\n", tuple(_parse_signature(line) for line in signatures))
+
+
+def sign_note(text: str, key: VerifierKey, sign: Sign, time: int | None = None) -> str:
+    """Sign a text that ends in a newline; returns the note. A cosignature key needs `time`, POSIX seconds."""
+    return f"{text}\n{signature_line(text, key, sign, time)}"
+
+
+def signature_line(text: str, key: VerifierKey, sign: Sign, time: int | None = None) -> str:
+    """One signature line over a note's text, to be appended to the note."""
+    stamp, message = b"", text.encode()
+    if key.type is SignatureType.COSIGNATURE:
+        if time is None or not 0 <= time <= _MAX_TIME:
+            raise MalformedError("a cosignature needs a POSIX time in seconds")
+        stamp, message = time.to_bytes(_TIME_BYTES, "big"), cosigned_message(text, time)
+    blob = base64.b64encode(key.key_id + stamp + sign(message)).decode()
+    return f"{_DASH}{key.name} {blob}\n"
+
+
+def verify_note(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int | None]:
+    """Which of `keys` signed, each with its cosignature time if it has one.
+
+    Lines of other keys are ignored. The whole note is refused with SignatureInvalidError if a known key signed
+    twice, if its signature fails, or if none of the keys signed. signed-note § Signatures.
+    """
+    known = {(key.name, key.key_id): key for key in keys}
+    signed: dict[VerifierKey, int | None] = {}
+    for line in note.signatures:
+        key = known.get((line.name, line.key_id))
+        if key is None:
+            continue
+        if key in signed:
+            raise SignatureInvalidError(f"{key.name} signed the note twice")
+        signed[key] = key.verify(note.text, line.signature)
+    if not signed:
+        raise SignatureInvalidError("no known key signed the note")
+    return signed
+
+
+def cosigned_message(text: str, time: int) -> bytes:
+    """What a cosignature signs. tlog-cosignature § Ed25519 signed message."""
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
+def decode_text(data: str | bytes, what: str) -> str:
+    """UTF-8 text, whichever way it came; raises MalformedError."""
+    try:
+        if isinstance(data, bytes):
+            return data.decode()
+        data.encode()
+    except UnicodeError:
+        raise MalformedError(f"{what} is not UTF-8") from None
+    return data
+
+
+def decode_base64(text: str, what: str) -> bytes:
+    """Standard base64 in its only form; raises MalformedError. RFC 4648 §4."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedError(f"{what} is not base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise MalformedError(f"{what} is not base64 in its only form")
+    return data
+
+
+def _is_name(name: str) -> bool:
+    printable = not any(char.isspace() or char == "+" or char < " " for char in name)
+    return bool(name) and printable and not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def _parse_signature(line: str) -> NoteSignature:
+    name, space, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not space or not _is_name(name):
+        raise MalformedError(f"{line[:80]!r} is not a signature line")
+    blob = decode_base64(encoded, "note signature")
+    if len(blob) <= _KEY_ID_BYTES:
+        raise MalformedError("note signature is too short")
+    return NoteSignature(name, blob[:_KEY_ID_BYTES], blob[_KEY_ID_BYTES:])
