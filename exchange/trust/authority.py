@@ -1,7 +1,8 @@
 """The certificate authority of one jurisdiction: a SPIFFE trust domain of its own.
 
-SPIFFE X509-SVID §3–4 and RFC 5280. The authority's URI name constraint binds even a foreign verifier: a
-certificate it issues for another jurisdiction fails path validation everywhere.
+SPIFFE X509-SVID §3–4 and RFC 5280. There is no URI name constraint (§4.2, optional): a trust domain of digits only
+looks like an IPv4 address to BoringSSL, which then refuses every certificate under the constraint. `identity` holds
+each authority to its own trust domain instead.
 """
 
 from __future__ import annotations
@@ -68,9 +69,6 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .add_extension(x509.SubjectAlternativeName([domain]), critical=False)
-            .add_extension(
-                x509.NameConstraints([x509.UniformResourceIdentifier(jurisdiction)], None), critical=True
-            )
         )
         return cls(jurisdiction, builder.sign(key, hashes.SHA256()), key)
 

@@ -16,6 +16,7 @@ from typing import Final, Self
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from exchange.errors import HechuanError, InvalidInputError, MalformedError, UnauthenticatedError
@@ -26,12 +27,12 @@ MAX_CERTIFICATE_BYTES: Final = 16 << 10
 _CACHED_LEAVES: Final = 4096
 _MAX_AUTHORITIES: Final = 8
 _SCHEME: Final = "spiffe://"
-# What the X.509 parser may raise on bytes that somebody shaped; found by fuzzing.
+# What the X.509 parser may raise on bytes that somebody shaped; the warning, where warnings are errors.
 _HOSTILE: Final = (
     ValueError,
     TypeError,
-    OverflowError,
     UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
@@ -106,11 +107,11 @@ def _examine(leaf_pem: bytes, bundle: TrustBundle) -> tuple[Peer, tuple[tuple[st
         leaf = x509.load_pem_x509_certificate(leaf_pem)
         extensions = leaf.extensions
         window = ("certificate", leaf.not_valid_before_utc, leaf.not_valid_after_utc)
-        serial = f"{leaf.serial_number:x}"
+        serial = leaf.serial_number
     except _HOSTILE:
         raise _refused("parse", "certificate does not parse") from None
-    if leaf.version is not x509.Version.v3:
-        raise _refused("parse", "certificate is not X.509 v3")
+    if leaf.version is not x509.Version.v3 or serial <= 0:
+        raise _refused("parse", "certificate is not X.509 v3 with a positive serial number")
     if any(e.critical and isinstance(e.value, x509.UnrecognizedExtension) for e in extensions):
         raise _refused("parse", "certificate has a critical extension that is not understood")
     agency = _spiffe_id(extensions)  # (1)
@@ -119,7 +120,7 @@ def _examine(leaf_pem: bytes, bundle: TrustBundle) -> tuple[Peer, tuple[tuple[st
     for authority in bundle.authorities.get(agency.jurisdiction, ()):
         if _issued(leaf, authority):
             period = ("authority", authority.not_valid_before_utc, authority.not_valid_after_utc)
-            return Peer(agency, serial, leaf.not_valid_after_utc), (window, period)
+            return Peer(agency, f"{serial:x}", leaf.not_valid_after_utc), (window, period)
     raise _refused(
         "issuer", f"no trusted authority of {agency.jurisdiction} signed the certificate of {agency}"
     )
@@ -179,6 +180,7 @@ def _authorities(jurisdiction: str, pem: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def _require_authority(jurisdiction: str, certificate: x509.Certificate) -> None:
+    _public(certificate)  # a key that does not parse shows only when it is asked for
     extensions = certificate.extensions
     signs = extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
     if not (signs and extensions.get_extension_for_class(x509.BasicConstraints).value.ca):
