@@ -12,7 +12,6 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RELEASED = ROOT / "protos" / "released"
 BUF = Path(sys.prefix) / "bin" / "buf"
 
 
@@ -40,19 +39,18 @@ def check() -> int:
     return status
 
 
-def keep() -> int:
+def keep(root: Path) -> int:
     """Write the image of this version; an image once committed is never written again."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    image = RELEASED / f"v{project['version']}.binpb"
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    image = root / "protos" / "released" / f"v{project['version']}.binpb"
     if image.exists():
-        print(f"{image.relative_to(ROOT)} is there already: raise the version first", file=sys.stderr)
+        print(f"{image.relative_to(root)} is there already: raise the version first", file=sys.stderr)
         return 1
-    RELEASED.mkdir(exist_ok=True)
-    status = subprocess.run(
-        [BUF, "build", "--exclude-source-info", "--output", image], cwd=ROOT, check=False
-    ).returncode
+    image.parent.mkdir(exist_ok=True)
+    build = [BUF, "build", "--exclude-source-info", "--output"]
+    status = subprocess.run([*build, image], cwd=root, check=False).returncode
     if status == 0:
-        print(f"{image.relative_to(ROOT)} written: commit it")
+        print(f"{image.relative_to(root)} written: commit it")
     return status
 
 
@@ -60,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2
-    return check() if arguments else keep()
+    return check(ROOT) if arguments else keep(ROOT)
 
 
 if __name__ == "__main__":
