@@ -24,16 +24,13 @@ def newest(released: Path) -> Path | None:
     return max(released.glob("v*.binpb"), key=version, default=None)
 
 
-def check() -> int:
+def check(root: Path) -> int:
     """Run `buf breaking`; buf names each break."""
-    image = newest(RELEASED)
+    image = newest(root / "protos" / "released")
     if image is None:
-        print(
-            f"nothing in {RELEASED.relative_to(ROOT)}: run `make release-protos` at a release",
-            file=sys.stderr,
-        )
+        print("protos/released is empty: run `make release-protos` at a release", file=sys.stderr)
         return 1
-    status = subprocess.run([BUF, "breaking", "--against", image], cwd=ROOT, check=False).returncode
+    status = subprocess.run([BUF, "breaking", "--against", image], cwd=root, check=False).returncode
     if status == 0:
         print(f"protos/ breaks nothing of {image.stem}")
     return status
@@ -47,8 +44,8 @@ def keep(root: Path) -> int:
         print(f"{image.relative_to(root)} is there already: raise the version first", file=sys.stderr)
         return 1
     image.parent.mkdir(exist_ok=True)
-    build = [BUF, "build", "--exclude-source-info", "--output"]
-    status = subprocess.run([*build, image], cwd=root, check=False).returncode
+    build = [str(BUF), "build", "--exclude-source-info", "--output", str(image)]
+    status = subprocess.run(build, cwd=root, check=False).returncode
     if status == 0:
         print(f"{image.relative_to(root)} written: commit it")
     return status
