@@ -1,7 +1,7 @@
 """Who may do what, from contract terms alone: owners everything, others what is shared without conditions.
 
-Sharing follows 政务数据共享条例 (2025): unconditional (无条件), conditional (有条件), withheld (不予). What is not known to be
-open is closed: a classification or a sharing term that nobody has heard of grants nothing.
+Sharing follows 政务数据共享条例 (2025): unconditional (无条件), conditional (有条件), withheld (不予).
+What is not known to be open is closed: a classification or a sharing term that nobody has heard of grants nothing.
 """
 
 from __future__ import annotations
