@@ -30,6 +30,10 @@ _KEY_BYTES = 32
 _KEY_ID_BYTES = 4
 _TIME_BYTES = 8
 _MAX_TIME = (1 << 63) - 1
+_FIELD = 2**255 - 19
+_ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+# y of the eight points of small order: under such a key one signature fits every note
+_WEAK_Y = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
 _DASH = "\u2014 "
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -57,6 +61,8 @@ class VerifierKey:
             raise MalformedError("a key name is not empty and has no spaces, plus or control characters")
         if len(self.public) != _KEY_BYTES:
             raise MalformedError(f"an Ed25519 public key has {_KEY_BYTES} bytes")
+        if (int.from_bytes(self.public, "little") & (1 << 255) - 1) % _FIELD in _WEAK_Y:
+            raise MalformedError(f"the Ed25519 key of {self.name} is a point of small order")
         identity = self.name.encode() + b"\n" + bytes([self.type]) + self.public
         object.__setattr__(self, "key_id", sha256(identity).digest()[:_KEY_ID_BYTES])
         object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public))
