@@ -33,6 +33,7 @@ from exchange.ids import AgencyId, parse_jurisdiction
 from exchange.trust.secret import read_private, read_public, write_private
 
 HUB_NAME: Final = "hub"
+SCHEME: Final = "spiffe://"
 MAX_CSR_BYTES: Final = 16 << 10
 _RSA_BITS: Final = range(3072, 8193)
 _RSA_EXPONENT: Final = 65537
@@ -63,7 +64,7 @@ class Authority:
             ]
         )
         key = ec.generate_private_key(ec.SECP256R1())
-        domain = x509.UniformResourceIdentifier(f"spiffe://{jurisdiction}")
+        domain = x509.UniformResourceIdentifier(f"{SCHEME}{jurisdiction}")
         builder = (
             _builder(name, name, key.public_key(), key.public_key(), now, now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -73,16 +74,18 @@ class Authority:
         return cls(jurisdiction, builder.sign(key, hashes.SHA256()), key)
 
     @classmethod
-    def load(cls, jurisdiction: str, key_path: Path, certificate_path: Path) -> Self:
+    def load(cls, key_path: Path, certificate_path: Path) -> Self:
         """Read what `save` wrote; raises NotFoundError, UntrustedError, StorageError."""
         try:
             key = serialization.load_pem_private_key(read_private(key_path), None)
             certificate = x509.load_pem_x509_certificate(read_public(certificate_path))
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise StorageError(f"{key_path} or {certificate_path} is not an unencrypted PEM file") from error
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            (domain,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+            raise StorageError(f"{key_path} and {certificate_path} are not those of an authority") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
             raise StorageError(f"{key_path} is not the ECDSA key of {certificate_path}")
-        return cls(parse_jurisdiction(jurisdiction), certificate, key)
+        return cls(parse_jurisdiction(domain.removeprefix(SCHEME)), certificate, key)
 
     def save(self, key_path: Path, certificate_path: Path) -> None:
         """Write key and certificate (PEM, mode 0600); raises ConflictError where a file exists."""

@@ -21,12 +21,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from exchange.errors import HechuanError, InvalidInputError, MalformedError, UnauthenticatedError
 from exchange.ids import AgencyId, parse_jurisdiction
-from exchange.trust.authority import HUB_NAME
+from exchange.trust.authority import HUB_NAME, SCHEME
 
 MAX_CERTIFICATE_BYTES: Final = 16 << 10
 _CACHED_LEAVES: Final = 4096
 _MAX_AUTHORITIES: Final = 8
-_SCHEME: Final = "spiffe://"
 # What the X.509 parser may raise on bytes that somebody shaped; the warning, where warnings are errors.
 _HOSTILE: Final = (
     ValueError,
@@ -133,9 +132,9 @@ def _spiffe_id(extensions: x509.Extensions) -> AgencyId:
     except (x509.ExtensionNotFound, ValueError):
         raise _refused("spiffe_id", "certificate has not exactly one URI name") from None
     try:
-        if not uri.startswith(_SCHEME):
+        if not uri.startswith(SCHEME):
             raise MalformedError("another scheme")
-        return AgencyId.parse(uri.removeprefix(_SCHEME))
+        return AgencyId.parse(uri.removeprefix(SCHEME))
     except HechuanError:
         raise _refused("spiffe_id", f"{uri[:80]!r} is not spiffe://<jurisdiction>/<name>") from None
 
@@ -188,7 +187,7 @@ def _require_authority(jurisdiction: str, certificate: x509.Certificate) -> None
     for extension in extensions:
         if isinstance(extension.value, x509.SubjectAlternativeName):
             uris = extension.value.get_values_for_type(x509.UniformResourceIdentifier)
-            if uris not in ([], [f"{_SCHEME}{jurisdiction}"]):
+            if uris not in ([], [f"{SCHEME}{jurisdiction}"]):
                 raise InvalidInputError(f"authority is that of {uris[0][:80]!r}, not of {jurisdiction}")
 
 

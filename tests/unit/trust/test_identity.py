@@ -311,19 +311,20 @@ def test_an_authority_survives_its_files(tmp_path: Path) -> None:
     key, certificate = tmp_path / "ca.key", tmp_path / "ca.pem"
     CHONGQING.save(key, certificate)
     assert key.stat().st_mode & 0o777 == 0o600
-    loaded = Authority.load("500000", key, certificate)
+    loaded = Authority.load(key, certificate)
+    assert loaded.jurisdiction == "500000"
     assert identify(loaded.sign_agency(CSR, ECOLOGY, 10, NOW), BUNDLE, NOW).agency == ECOLOGY
     with pytest.raises(ConflictError):
         CHONGQING.save(key, certificate)
     key.chmod(0o640)
     with pytest.raises(UntrustedError, match="chmod 600"):
-        Authority.load("500000", key, certificate)
+        Authority.load(key, certificate)
     with pytest.raises(NotFoundError):
-        Authority.load("500000", tmp_path / "absent", certificate)
+        Authority.load(tmp_path / "absent", certificate)
     certificate.write_bytes(SICHUAN.certificate_pem)
     key.chmod(0o600)
     with pytest.raises(StorageError):
-        Authority.load("500000", key, certificate)
+        Authority.load(key, certificate)
 
 
 def _openssl_verify(tmp_path: Path, root: bytes, leaf: bytes, *options: str) -> tuple[int, str]:
