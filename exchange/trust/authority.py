@@ -107,7 +107,7 @@ class Authority:
             raise PermissionDeniedError(f"the authority of {self.jurisdiction} cannot vouch for {agency}")
         if agency.name == HUB_NAME:
             raise PermissionDeniedError(f"{agency} is the name of the hub itself")
-        return self._issue(agency, _requested_key(csr_pem), (), days, now)
+        return self._issue(agency, check_request(csr_pem), (), days, now)
 
     def issue_hub(self, names: Sequence[str], days: int, now: datetime) -> tuple[bytes, bytes]:
         """(key PEM, chain PEM) of the hub's server certificate; `names` are DNS names or IP addresses."""
@@ -163,7 +163,11 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _requested_key(csr_pem: bytes) -> LeafKey:
+def check_request(csr_pem: bytes) -> LeafKey:
+    """The key that a certificate signing request (PEM) asks for and proves to possess.
+
+    Raises LimitExceededError, MalformedError, or InvalidInputError for a key that is not strong enough.
+    """
     if len(csr_pem) > MAX_CSR_BYTES:
         raise LimitExceededError(f"a certificate signing request has at most {MAX_CSR_BYTES} bytes")
     try:

@@ -1,0 +1,70 @@
+"""Enrolment: from an invitation to a certificate.
+
+Invite, by the hub's operator:
+(0) the agency belongs to the hub's jurisdiction and is not the hub itself
+(1) a secret of 256 random bits is made; the hub keeps its SHA-256 only
+(2) the invitation goes to the agency out of band
+
+Redeem, called by a stranger over server-authenticated TLS:
+(0) secret and request are of the right form and size; nothing is spent on a request that cannot be signed
+(1) the invitation is spent in one atomic step: it exists, is this agency's, unspent, unexpired
+(2) the request's key, and nothing else of it, goes into a certificate
+(3) the certificate is kept, so that it can be revoked, before it is handed out
+
+A caller learns only that an invitation was not accepted, not why. Looking up a hash leaks no secret through time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from exchange.errors import PermissionDeniedError, UnauthenticatedError
+from exchange.ids import AgencyId
+from exchange.member import HubCard, Invitation, hash_secret, new_secret, parse_secret
+from exchange.ports import InvitationStore
+from exchange.trust.authority import HUB_NAME, Authority, check_request
+
+Keep = Callable[[AgencyId, bytes], None]
+"""(agency, certificate chain as PEM): remember what was given out."""
+
+
+def invite(
+    store: InvitationStore, card: HubCard, enrolment: str, agency: AgencyId, hours: int, now: datetime
+) -> Invitation:
+    """Make an invitation that is good for `hours`; `enrolment` is the address to redeem it at.
+
+    Raises PermissionDeniedError for an agency that this hub cannot vouch for.
+    """
+    if agency.jurisdiction != card.jurisdiction or agency.name == HUB_NAME:  # (0)
+        raise PermissionDeniedError(f"the hub of {card.jurisdiction} cannot invite {agency}")
+    secret, expires_at = new_secret(), now + timedelta(hours=hours)
+    invitation = Invitation(card, enrolment, agency, secret, expires_at)
+    store.add_invitation(hash_secret(secret), agency, expires_at)  # (1)
+    return invitation
+
+
+def redeem(
+    store: InvitationStore,
+    authority: Authority,
+    agency: AgencyId,
+    secret: str,
+    csr_pem: bytes,
+    days: int,
+    now: datetime,
+    keep: Keep,
+) -> bytes:
+    """Certificate chain (PEM, leaf first) against an invitation's secret; `days` is the certificate's life.
+
+    Raises MalformedError, InvalidInputError for the request, UnauthenticatedError for the invitation.
+    """
+    parse_secret(secret)  # (0)
+    check_request(csr_pem)
+    if not store.use_invitation(hash_secret(secret), agency, now):  # (1)
+        raise UnauthenticatedError(
+            "the invitation is not accepted: it was used, has expired or is another's; ask the hub for a new one",
+            detail={"reason": "INVITATION_REFUSED"},
+        )
+    chain = authority.sign_agency(csr_pem, agency, days, now)  # (2)
+    keep(agency, chain)  # (3)
+    return chain

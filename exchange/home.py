@@ -1,0 +1,191 @@
+"""A hub's directory: where its settings, keys, trusted authorities and state are.
+
+hub.toml                    settings
+keys/ca.key  ca.pem         the jurisdiction's certificate authority
+keys/hub.key hub.pem        the hub's server certificate
+keys/log.key                signs checkpoints; Ed25519, named hechuan/<jurisdiction>
+keys/statement.key          signs what the hub tells readers
+trust/<jurisdiction>.pem    authorities that may vouch for that jurisdiction's agencies, its own included
+issued/<name>-<serial>.pem  certificates this authority gave out
+state/                      ledger, objects, spool, ports.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from exchange.errors import ConflictError, InvalidInputError, NotFoundError
+from exchange.ids import AgencyId, parse_jurisdiction
+from exchange.ledger import VerifierKey
+from exchange.member import HubCard, log_origin, parse_address
+from exchange.trust.authority import Authority
+from exchange.trust.identity import Peer, TrustBundle, identify
+from exchange.trust.keys import SigningKey
+from exchange.trust.secret import (
+    make_private_directory,
+    read_public,
+    replace_private,
+    write_private,
+)
+
+LOG_ALGORITHM = "ed25519"
+
+
+@dataclass(frozen=True, slots=True)
+class HubDirectory:
+    """Paths below `root`, and the small files among them."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "hub.toml"
+
+    @property
+    def ca_key(self) -> Path:
+        return self.root / "keys" / "ca.key"
+
+    @property
+    def ca_certificate(self) -> Path:
+        return self.root / "keys" / "ca.pem"
+
+    @property
+    def hub_key(self) -> Path:
+        return self.root / "keys" / "hub.key"
+
+    @property
+    def hub_certificate(self) -> Path:
+        return self.root / "keys" / "hub.pem"
+
+    @property
+    def log_key(self) -> Path:
+        return self.root / "keys" / "log.key"
+
+    @property
+    def statement_key(self) -> Path:
+        return self.root / "keys" / "statement.key"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "trust"
+
+    @property
+    def issued(self) -> Path:
+        return self.root / "issued"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def ports(self) -> Path:
+        """Written by a running hub: {"exchange": port, "enrolment": port, "pid": pid}."""
+        return self.state / "ports.json"
+
+    def authority(self) -> Authority:
+        """The jurisdiction's certificate authority."""
+        return Authority.load(self.ca_key, self.ca_certificate)
+
+    def trusted(self) -> dict[str, bytes]:
+        """PEM of the authorities that may vouch for each jurisdiction; raises MalformedError for other file names."""
+        return {parse_jurisdiction(path.stem): read_public(path) for path in sorted(self.trust.glob("*.pem"))}
+
+    def trust_authority(self, jurisdiction: str, pem: bytes) -> None:
+        """Let an authority vouch for a jurisdiction from the next start on, in the place of those before.
+
+        Raises as TrustBundle.parse does, and ConflictError for the hub's own jurisdiction.
+        """
+        if jurisdiction == self.authority().jurisdiction:
+            raise ConflictError(f"本辖区的证书机构不可替换 / {jurisdiction} is this hub's own jurisdiction")
+        TrustBundle.parse({**self.trusted(), jurisdiction: pem})
+        replace_private(self.trust / f"{jurisdiction}.pem", pem)
+
+    def keep_certificate(self, agency: AgencyId, chain: bytes) -> None:
+        """Remember a certificate that was given out, so that it can be listed and revoked."""
+        serial = x509.load_pem_x509_certificate(chain).serial_number
+        write_private(self.issued / f"{agency.name}-{serial:x}.pem", chain)
+
+    def certificates(self, now: datetime) -> list[Peer]:
+        """Certificates that this authority gave out and that are still valid, by agency and serial."""
+        bundle = TrustBundle.parse({self.authority().jurisdiction: read_public(self.ca_certificate)})
+        found: list[Peer] = []
+        for path in self.issued.glob("*.pem"):
+            certificate = read_public(path)
+            if x509.load_pem_x509_certificate(certificate).not_valid_after_utc > now:
+                found.append(identify(certificate, bundle, now))
+        return sorted(found, key=lambda peer: (peer.agency, peer.serial))
+
+    def verifier(self) -> VerifierKey:
+        """The public half of the log's key, under the log's name."""
+        return VerifierKey(
+            log_origin(self.authority().jurisdiction), SigningKey.load(self.log_key).verify_key.public
+        )
+
+    def card(self, address: str) -> HubCard:
+        """What a partner must know of this hub."""
+        return HubCard(
+            jurisdiction=self.authority().jurisdiction,
+            address=address,
+            authority=read_public(self.ca_certificate).decode(),
+            log_key=str(self.verifier()),
+            statement_key=str(SigningKey.load(self.statement_key).verify_key),
+        )
+
+    def address(self, names: str, listen: str, port: str) -> str:
+        """`host:port` for partners: the first name of the certificate, and the port that `listen` fixes.
+
+        `port` (exchange or enrolment) is looked up in ports.json where `listen` leaves it to the system; raises
+        InvalidInputError where no hub has run yet.
+        """
+        host = names.split(",", maxsplit=1)[0].strip()
+        number = listen.rpartition(":")[2]
+        if number == "0":
+            try:
+                number = str(json.loads(read_public(self.ports))[port])
+            except (NotFoundError, ValueError, KeyError, TypeError):
+                raise InvalidInputError(
+                    "端口由系统选定而枢纽尚未运行，请用 --address 指明 / "
+                    "the system chooses the port and the hub is not running: give --address"
+                ) from None
+        return parse_address(f"[{host}]:{number}" if ":" in host else f"{host}:{number}")
+
+
+def found_hub(
+    home: HubDirectory,
+    jurisdiction: str,
+    names: Sequence[str],
+    settings: str,
+    now: datetime,
+    ca_days: int,
+    hub_days: int,
+) -> None:
+    """Make a hub's directory: keys and certificates first, `settings` (the text of hub.toml) last.
+
+    Raises ConflictError where a hub, or a part of one, is there already.
+    """
+    if home.settings.exists():
+        raise ConflictError(f"此目录已有枢纽 / a hub is in this directory already: {home.root}")
+    for directory in (home.root, home.ca_key.parent, home.trust, home.issued, home.state):
+        make_private_directory(directory)
+    authority = Authority.create(jurisdiction, ca_days, now)
+    key, chain = authority.issue_hub(names, hub_days, now)
+    authority.save(home.ca_key, home.ca_certificate)
+    write_private(home.hub_key, key)
+    write_private(home.hub_certificate, chain)
+    SigningKey.generate(LOG_ALGORITHM).save(home.log_key)
+    SigningKey.generate().save(home.statement_key)
+    write_private(home.trust / f"{jurisdiction}.pem", authority.certificate_pem)
+    write_private(home.settings, settings.encode())
+
+
+def renew_hub_certificate(home: HubDirectory, names: Sequence[str], days: int, now: datetime) -> None:
+    """Put a new server key and certificate in the place of the old ones; the running hub takes them when restarted."""
+    key, chain = home.authority().issue_hub(names, days, now)
+    replace_private(home.hub_key, key)
+    replace_private(home.hub_certificate, chain)
