@@ -50,7 +50,7 @@ class Store:
 class Limit:
     """Bounds on what a caller may send or ask for."""
 
-    envelope_bytes: int = 64 << 10
+    envelope_bytes: int = 16 << 10
     batch_bytes: int = 4 << 30
     # Text and Arrow batches are encoded by the hub.
     encoded_batch_bytes: int = 1 << 30
@@ -70,7 +70,8 @@ class Limit:
     concurrent_watches: int = 1000
     filters: int = 64
     filter_values: int = 10_000
-    contract_bytes: int = 1 << 20
+    # A contract travels inside its ledger entry, which C2SP bounds at 64 KiB.
+    contract_bytes: int = 48 << 10
     page: int = 1000
     tile_entries: int = 100_000
     clock_skew_seconds: int = 300

@@ -17,7 +17,7 @@ from exchange.ids import AgencyId, ContractRef, DatasetId, parse_digest
 
 PAYLOAD_TYPE: Final = "application/vnd.hechuan.manifest+json"
 _MAX_KEY = 128
-_MAX_CORRECTS = 1000
+_MAX_CORRECTS = 100
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -174,7 +174,9 @@ def _period(value: object) -> Period | None:
 
 def _key(text: str) -> str:
     if not (1 <= len(text) <= _MAX_KEY and text.isascii() and text.isprintable()):
-        raise MalformedError(f"manifest member idempotency_key is not 1 to {_MAX_KEY} printable ASCII characters")
+        raise MalformedError(
+            f"manifest member idempotency_key is not 1 to {_MAX_KEY} printable ASCII characters"
+        )
     return text
 
 

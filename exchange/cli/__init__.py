@@ -1,0 +1,5 @@
+"""The `hechuan` command."""
+
+from exchange.cli.main import main
+
+__all__ = ["main"]

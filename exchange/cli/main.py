@@ -1,0 +1,47 @@
+"""All commands, put together; errors become one clear message and exit code 1."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from exchange.cli import agency, contracts, hub, operate, partner
+from exchange.errors import HechuanError
+
+app = typer.Typer(
+    name="hechuan",
+    help="River data between governments: publish, read and verify. 河长制跨域数据交换。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(hub.app, name="hub")
+app.add_typer(agency.app, name="agency")
+app.add_typer(contracts.app, name="contracts")
+partner.register(app)
+operate.register(app)
+
+
+def main() -> None:
+    """Run a command."""
+    try:
+        app()
+    except HechuanError as error:
+        show_error(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+def show_error(error: HechuanError) -> None:
+    """Code, message, and each violation with row, field, rule and what to do."""
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]错误 error[/] [bold]{error.code}[/]: ", end="")
+    console.print(error.message, markup=False)
+    for item in error.violations:
+        where = item.field if item.row is None else f"row {item.row}, {item.field}"
+        console.print(f"  {where} · {item.rule} · {item.description}", markup=False)
+    if error.retryable:
+        console.print("  可以重试 a retry may help", style="yellow")

@@ -1,0 +1,138 @@
+"""A connection to one hub on behalf of one agency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import grpc
+import pyarrow as pa
+
+from exchange.batch.manifest import Kind
+from exchange.client.call import retried
+from exchange.client.profile import Profile
+from exchange.client.publish import Published, publish_file, publish_table
+from exchange.client.query import Filter, Rows, fetch, read_quarantine, read_rows
+from exchange.client.watch import Event, watch
+from exchange.contract.load import load_contract
+from exchange.contract.model import Contract
+from exchange.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    common_pb2,
+    exchange_pb2,
+    exchange_pb2_grpc,
+    ledger_pb2,
+    ledger_pb2_grpc,
+    member_pb2_grpc,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+"""(bytes so far, bytes in all)"""
+
+
+class Client(AbstractContextManager["Client"]):
+    """Typed calls; every error is one of exchange.errors. Safe to share between threads."""
+
+    def __init__(self, profile: Profile, channel: grpc.Channel) -> None:
+        self.profile = profile
+        self.channel = channel
+        self.exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
+        self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
+        self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
+        self.member = member_pb2_grpc.MemberServiceStub(channel)
+        self._contracts: dict[str, Contract] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.channel.close()
+
+    def contract(self, ref: str) -> Contract:
+        """A contract as the hub has it: `<name>` for the newest version, or `<name>@<version>`."""
+        if ref not in self._contracts:
+            request = catalog_pb2.GetContractRequest(ref=ref)
+            response = retried(lambda: self.catalog.GetContract(request, timeout=30))
+            self._contracts[ref] = load_contract(response.yaml)
+        return self._contracts[ref]
+
+    def publish(
+        self,
+        contract: str,
+        data: pa.Table | pd.DataFrame | Path | str,
+        *,
+        kind: Kind = Kind.OBSERVATION,
+        key: str | None = None,
+        corrects: Sequence[str] = (),
+        valid_for: timedelta = timedelta(days=1),
+        progress: Progress | None = None,
+    ) -> Published:
+        """Publish rows into this agency's dataset under a contract.
+
+        A table is encoded as Parquet; a file (.parquet, .arrow, .csv, .ndjson) is sent as it is. `key` makes the
+        call idempotent across processes; without one it is so only within this call. The receipt is verified.
+        """
+        if isinstance(data, (str, Path)):
+            return publish_file(self, contract, Path(data), kind, key, corrects, valid_for, progress)
+        if not isinstance(data, pa.Table):
+            data = pa.Table.from_pandas(data, preserve_index=False)
+        return publish_table(self, contract, data, kind, key, corrects, valid_for, progress)
+
+    def query(
+        self,
+        dataset: str,
+        *,
+        columns: Sequence[str] = (),
+        filters: Sequence[Filter] = (),
+        as_of: int | datetime | None = None,
+        history: bool = False,
+        limit: int | None = None,
+    ) -> Rows:
+        """Rows that stand in a dataset, as a checked Arrow stream; `.table()` gives them all."""
+        return read_rows(self, dataset, columns, filters, as_of, history, limit)
+
+    def quarantine(self, dataset: str, *, batch: str | None = None, corrected: bool = False) -> Rows:
+        """Rejected rows with rule and reason; only for the dataset's owner."""
+        return read_quarantine(self, dataset, batch, corrected)
+
+    def watch(self, start: int = 0, datasets: Sequence[str] = ()) -> Iterator[Event]:
+        """Ledger entries from a cursor on, for ever; picks up where it was after a break."""
+        return watch(self, start, datasets)
+
+    def fetch(
+        self, batch: str, target: Path, part: str = "object", progress: Progress | None = None
+    ) -> Mapping[str, str]:
+        """The exact bytes of a batch into a file, with envelope and receipt beside it; digest checked."""
+        return fetch(self, batch, target, part, progress)
+
+    def receipt(self, batch: str) -> str:
+        """The receipt of a batch, again."""
+        request = ledger_pb2.GetReceiptRequest(batch=batch)
+        return retried(lambda: self.ledger.GetReceipt(request, timeout=30)).receipt
+
+    def batches(self, dataset: str = "", limit: int = 100) -> Sequence[common_pb2.Batch]:
+        """Newest batches of a dataset, or of this agency."""
+        request = exchange_pb2.ListBatchesRequest(dataset=dataset, page_size=limit)
+        return list(retried(lambda: self.exchange.ListBatches(request, timeout=30)).batches)
+
+
+def connect(home: Path | str, hub: str | None = None) -> Client:
+    """Open a connection with what `hechuan agency enroll` left in `home`; `hub` overrides the address."""
+    profile = Profile.load(Path(home))
+    credentials = grpc.ssl_channel_credentials(profile.authorities(), profile.tls_key(), profile.tls_chain())
+    options = (
+        ("grpc.max_receive_message_length", 8 << 20),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+    )
+    return Client(profile, grpc.secure_channel(hub or profile.hub, credentials, options))

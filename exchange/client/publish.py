@@ -1,0 +1,155 @@
+"""Publishing: encode, sign, send, and check what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
+from exchange.batch.parquet import encode
+from exchange.client.call import retried
+from exchange.client.verify import verify_receipt_text
+from exchange.errors import DigestMismatchError, InvalidInputError
+from exchange.ids import ContractRef, DatasetId, digest_of
+from exchange.trust.envelope import Envelope, canonical, sign
+from exchange.v1 import common_pb2, exchange_pb2
+
+if TYPE_CHECKING:
+    from exchange.client.connection import Client
+
+_CHUNK: Final = 1 << 20
+_DEADLINE_SECONDS: Final = 3600
+MEDIA_TYPES: Final = {
+    ".parquet": MediaType.PARQUET,
+    ".arrow": MediaType.ARROW_STREAM,
+    ".arrows": MediaType.ARROW_STREAM,
+    ".csv": MediaType.CSV,
+    ".ndjson": MediaType.NDJSON,
+    ".jsonl": MediaType.NDJSON,
+}
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A batch that is in the ledger, and the receipt that proves it offline."""
+
+    batch: common_pb2.Batch
+    receipt: str
+    duplicate: bool
+
+    @property
+    def id(self) -> str:
+        """The batch id: SHA-256 of the manifest."""
+        return self.batch.id
+
+    @property
+    def index(self) -> int:
+        """Position in the ledger."""
+        return self.batch.index
+
+
+def publish_table(
+    client: Client,
+    contract: str,
+    table: pa.Table,
+    kind: Kind,
+    key: str | None,
+    corrects: Sequence[str],
+    valid_for: timedelta,
+    progress: Progress | None,
+) -> Published:
+    """Encode under the contract, then send."""
+    parsed = client.contract(contract)
+    data = memoryview(encode(table, parsed, keys_only=kind is Kind.RETRACTION))
+    manifest = _manifest(
+        client, parsed.ref, kind, MediaType.PARQUET, data, table.num_rows, key, corrects, valid_for
+    )
+    return _send(client, manifest, data, progress)
+
+
+def publish_file(
+    client: Client,
+    contract: str,
+    path: Path,
+    kind: Kind,
+    key: str | None,
+    corrects: Sequence[str],
+    valid_for: timedelta,
+    progress: Progress | None,
+) -> Published:
+    """Send a file as it is, without reading it into memory."""
+    media_type = MEDIA_TYPES.get(path.suffix.lower())
+    if media_type is None:
+        raise InvalidInputError(f"{path.name}: expected one of {', '.join(MEDIA_TYPES)}")
+    ref = client.contract(contract).ref
+    rows = pq.read_metadata(path).num_rows if media_type is MediaType.PARQUET else None
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            raise InvalidInputError(f"{path.name} is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
+            manifest = _manifest(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
+            return _send(client, manifest, data, progress)
+
+
+def _manifest(
+    client: Client,
+    contract: ContractRef,
+    kind: Kind,
+    media_type: MediaType,
+    data: memoryview,
+    rows: int | None,
+    key: str | None,
+    corrects: Sequence[str],
+    valid_for: timedelta,
+) -> Manifest:
+    now = datetime.now(UTC)
+    agency = client.profile.agency
+    return Manifest(
+        publisher=agency,
+        dataset=DatasetId(agency, contract.name),
+        contract=contract,
+        kind=kind,
+        media_type=media_type,
+        digest="sha256:" + hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        rows=rows,
+        period=None,
+        created_at=now,
+        expires_at=now + valid_for,
+        idempotency_key=key or uuid.uuid4().hex,
+        corrects=tuple(corrects),
+    )
+
+
+def _send(client: Client, manifest: Manifest, data: memoryview, progress: Progress | None) -> Published:
+    payload = canonical(manifest.to_json())
+    envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
+    response = retried(
+        lambda: client.exchange.Publish(_messages(envelope, data, progress), timeout=_DEADLINE_SECONDS)
+    )
+    verified = verify_receipt_text(response.receipt, client.profile.log_key)
+    if verified.batch != digest_of(payload):
+        raise DigestMismatchError("the hub's receipt is about another batch")
+    return Published(response.batch, response.receipt, response.duplicate)
+
+
+def _messages(
+    envelope: Envelope, data: memoryview, progress: Progress | None
+) -> Iterator[exchange_pb2.PublishRequest]:
+    yield exchange_pb2.PublishRequest(envelope=envelope.to_json_bytes(), data=bytes(data[:_CHUNK]))
+    for start in range(_CHUNK, len(data), _CHUNK):
+        if progress:
+            progress(start, len(data))
+        yield exchange_pb2.PublishRequest(data=bytes(data[start : start + _CHUNK]))
+    if progress:
+        progress(len(data), len(data))

@@ -1,0 +1,235 @@
+"""Group commit: whatever waits is appended in one transaction, under one signed checkpoint.
+
+(0) take the turn to append; nobody else appends until it ends
+(1) drop what the ledger holds already (same idempotency key)
+(2) form the entries, hash them into the tree
+(3) sign the checkpoint of the grown tree
+(4) write entries, index, tiles and checkpoint; commit
+(5) only now build receipts and answer
+
+Nothing leaves this module before (4) has returned, so a checkpoint that anybody ever saw is a committed one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from exchange.errors import DrainingError, ReplayError, StorageError
+from exchange.flow.entry import Body, derive, entry_bytes
+from exchange.ids import AgencyId
+from exchange.ledger import (
+    MAX_ENTRY_BYTES,
+    Checkpoint,
+    Receipt,
+    RightEdge,
+    Tile,
+    TiledTree,
+    VerifierKey,
+    extend,
+    leaf_hash,
+    load_edge,
+    sign_checkpoint,
+)
+from exchange.ports import BatchRecord, Clock, Entry, EntryKind, Head, LedgerStore, Record, Sequencer
+
+IdempotencyKey = tuple[AgencyId, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSigner:
+    """The log's name and key: `verifier.name` is the origin."""
+
+    verifier: VerifierKey
+    sign: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be appended. A batch carries its id and idempotency key, the rest neither."""
+
+    body: Body
+    batch_id: str | None = None
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry with its index row and receipt; `duplicate` where the ledger held it before."""
+
+    record: Record
+    receipt: str
+    duplicate: bool = False
+
+
+Prepare = Callable[[], Draft]
+_Job = tuple[Prepare, "Future[Appended]"]
+
+
+class Appender:
+    """One thread that appends for the whole process. Callers hand in a draft, or a function that makes one.
+
+    `on_append` hears of every committed group's records, before the callers do.
+    """
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        log: LogSigner,
+        hub: str,
+        clock: Clock,
+        group_max: int,
+        on_append: Callable[[Sequence[Record]], None] = lambda records: None,
+    ) -> None:
+        self._ledger = ledger
+        self._log = log
+        self._hub = hub
+        self._clock = clock
+        self._group_max = group_max
+        self._on_append = on_append
+        self._edge = RightEdge()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
+        self._thread.start()
+
+    def submit(self, prepare: Prepare) -> Future[Appended]:
+        """Append what `prepare` returns; it runs in the appender's thread, so let it be quick."""
+        future: Future[Appended] = Future()
+        if self._closed:
+            raise DrainingError("the hub is shutting down")
+        self._jobs.put((prepare, future))
+        return future
+
+    def append(self, draft: Draft) -> Appended:
+        """Append and wait."""
+        return self.submit(lambda: draft).result()
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._closed = True
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            jobs: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) >= self._group_max or self._jobs.empty():
+                    break
+                job = self._jobs.get()
+            running = job is not None
+            if jobs:
+                self._group(jobs)
+
+    def _group(self, jobs: Sequence[_Job]) -> None:
+        ready: list[tuple[Draft, Future[Appended]]] = []
+        for prepare, future in jobs:
+            try:
+                ready.append((prepare(), future))
+            except Exception as error:
+                future.set_exception(error)
+        if not ready:
+            return
+        try:
+            outcomes = self._commit([draft for draft, _ in ready])
+        except Exception as error:
+            self._edge = RightEdge()
+            for _, future in ready:
+                future.set_exception(error)
+            return
+        for (_, future), outcome in zip(ready, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _commit(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+        with self._ledger.sequence() as turn:  # (0)
+            known = turn.batches_by_key(draft.key for draft in drafts if draft.key)
+            fresh = _first_of_each(drafts, known)  # (1)
+            edge = self._edge if self._edge.size == turn.size else load_edge(turn.size, turn.tile)
+            entries, records, grown, tiles = self._form([drafts[i] for i in fresh], turn, edge)  # (2)
+            if entries:
+                checkpoint = Checkpoint(self._log.verifier.name, grown.size, grown.root())
+                note = sign_checkpoint(checkpoint, self._log.verifier, self._log.sign)  # (3)
+                written = [(tile.level, tile.index, tile.hashes) for tile in tiles]
+                turn.write(entries, records, written, Head(grown.size, note))  # (4)
+        if entries:
+            self._edge = grown
+            self._on_append(records)
+        tree = TiledTree(grown.size, self._ledger.tile, grown)
+        made: dict[int, Appended] = {}
+        for at, entry, record in zip(fresh, entries, records, strict=True):  # (5)
+            receipt = Receipt(entry.index, tuple(tree.inclusion_path(entry.index)), note, entry.data)
+            made[at] = Appended(record, str(receipt))
+        return [made.get(at) or self._held(draft, known, made, drafts) for at, draft in enumerate(drafts)]
+
+    def _form(
+        self, drafts: Sequence[Draft], turn: Sequencer, edge: RightEdge
+    ) -> tuple[list[Entry], list[Record], RightEdge, list[Tile]]:
+        now = self._clock.now()
+        recorded_at = max(now, turn.last_recorded_at or now)
+        entries: list[Entry] = []
+        records: list[Record] = []
+        for at, draft in enumerate(drafts):
+            index = edge.size + at
+            data = entry_bytes(draft.body, self._hub, recorded_at)
+            if len(data) > MAX_ENTRY_BYTES:
+                raise StorageError(f"an entry of {len(data)} bytes does not fit the ledger")
+            kind = EntryKind(draft.body["kind"])
+            entries.append(Entry(index, kind, data, leaf_hash(data), recorded_at, edge.size + len(drafts)))
+            records.append(derive(draft.body, index, recorded_at))
+        grown, tiles = extend(edge, [entry.leaf for entry in entries])
+        return entries, records, grown, tiles
+
+    def _held(
+        self,
+        draft: Draft,
+        known: Mapping[IdempotencyKey, BatchRecord],
+        made: Mapping[int, Appended],
+        drafts: Sequence[Draft],
+    ) -> Appended | Exception:
+        """What the ledger already says under this draft's key."""
+        assert draft.key is not None
+        record = known.get(draft.key)
+        if record is None:
+            twin = next(at for at in made if drafts[at].key == draft.key)
+            found = made[twin].record
+            assert isinstance(found, BatchRecord)
+            record = found
+        return answer_known(self._ledger, record, draft.batch_id)
+
+
+def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None) -> Appended | Exception:
+    """The old receipt for the same batch again; ReplayError for another batch under the same key."""
+    if record.id != batch_id:
+        return ReplayError(
+            f"idempotency key {record.idempotency_key!r} already stands for batch {record.id}; use a new key"
+        )
+    return Appended(record, receipt_of(ledger, record.index), duplicate=True)
+
+
+def receipt_of(ledger: LedgerStore, index: int) -> str:
+    """The receipt of an entry, the same bytes every time; raises NotFoundError."""
+    entry = ledger.entry(index)
+    tree = TiledTree(entry.checkpoint_size, ledger.tile)
+    note = ledger.checkpoint(entry.checkpoint_size)
+    return str(Receipt(index, tuple(tree.inclusion_path(index)), note, entry.data))
+
+
+def _first_of_each(drafts: Sequence[Draft], known: Mapping[IdempotencyKey, BatchRecord]) -> list[int]:
+    taken = set(known)
+    fresh: list[int] = []
+    for at, draft in enumerate(drafts):
+        if draft.key is None or draft.key not in taken:
+            fresh.append(at)
+            if draft.key is not None:
+                taken.add(draft.key)
+    return fresh

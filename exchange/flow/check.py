@@ -1,0 +1,185 @@
+"""Steps (5) and (6) of publish: from bytes to a verdict, without trusting a single one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from exchange.batch.manifest import Kind, Manifest, MediaType, format_instant
+from exchange.batch.parquet import inspect, read_groups
+from exchange.batch.text import encode_text
+from exchange.contract.check import CheckResult, CompiledCheck
+from exchange.contract.model import Contract, Severity
+from exchange.errors import ContractRefusedError, FieldViolation, InvalidInputError
+from exchange.ids import digest_of
+from exchange.settings import Limit
+
+_EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A batch after its check: the Parquet to store, what was found, and the report object, if any."""
+
+    parquet: Path | bytes
+    digest: str
+    bytes: int
+    encoded_by_hub: bool
+    result: CheckResult
+    report: bytes | None
+    contract_digest: str
+    scratch: Path | None = None
+
+    def stored_json(self) -> dict[str, Any]:
+        """The entry's `object` member."""
+        by = "hub" if self.encoded_by_hub else "publisher"
+        return {"bytes": self.bytes, "digest": self.digest, "encoded_by": by}
+
+    def verdict_json(self) -> dict[str, Any]:
+        """The entry's `verdict` member."""
+        found = self.result
+        return {
+            "accepted": found.accepted,
+            "contract_digest": self.contract_digest,
+            "counts": {rule: rows for rule, rows in sorted(found.counts.items()) if rows},
+            "period": found.period
+            and {"from": format_instant(found.period[0]), "until": format_instant(found.period[1])},
+            "rejected": found.rejected,
+            "report": digest_of(self.report) if self.report is not None else None,
+            "rows": found.rows,
+        }
+
+    def examples(self, contract: Contract) -> tuple[FieldViolation, ...]:
+        """The first violations, as an error carries them."""
+        rules = {rule.id: rule for rule in contract.rules}
+        return tuple(
+            FieldViolation(
+                row["column"],
+                row["rule"],
+                f"{rules[row['rule']].en} / {rules[row['rule']].zh}: {row['value']}"
+                if row["rule"] in rules
+                else str(row["value"]),
+                row["row"],
+            )
+            for row in self.result.violations.slice(0, _EXAMPLES).to_pylist()
+        )
+
+    def close(self) -> None:
+        """Remove the hub's own encoding, where it was not moved into the store."""
+        if self.scratch is not None:
+            self.scratch.unlink(missing_ok=True)
+
+
+def check_batch(
+    source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit, spool: Path
+) -> Checked:
+    """Check a batch against limits and contract; raises InvalidInputError and its kin, never anything else."""
+    if manifest.kind is Kind.RETRACTION:
+        check = CompiledCheck(key_contract(check.contract), {})
+    if manifest.media_type is MediaType.PARQUET:
+        return _check_parquet(source, manifest, check, limit)
+    return _encode_and_check(source, manifest, check, limit, spool)
+
+
+def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit) -> Checked:
+    footer = inspect(source, limit)  # (5)
+    if footer.rows != manifest.rows:
+        raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
+    run = check.start()
+    for batch in read_groups(source, check.contract, limit):  # (6)
+        run.feed(batch)
+    result = run.finish(lambda: read_groups(source, check.contract, limit))
+    _check_period(result, manifest)
+    return Checked(
+        parquet=source,
+        digest=manifest.digest,
+        bytes=manifest.bytes,
+        encoded_by_hub=False,
+        result=result,
+        report=report_of(result, check.contract),
+        contract_digest=check.contract.digest,
+    )
+
+
+def _encode_and_check(
+    source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit, spool: Path
+) -> Checked:
+    handle, name = tempfile.mkstemp(dir=spool, prefix="encode-")
+    os.close(handle)
+    target = Path(name)
+    try:
+        encoded = encode_text(source, manifest.media_type, check.contract, limit, target)
+        if manifest.rows is not None and encoded.rows != manifest.rows:
+            raise InvalidInputError(f"the batch has {encoded.rows} rows, its manifest says {manifest.rows}")
+        run = check.start()
+        for batch in read_groups(target, check.contract, limit):
+            run.feed(batch)
+        run.add_violations(encoded.violations)
+        result = run.finish(lambda: read_groups(target, check.contract, limit))
+        _check_period(result, manifest)
+        with target.open("rb") as file:
+            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return Checked(
+        parquet=target,
+        digest=digest,
+        bytes=target.stat().st_size,
+        encoded_by_hub=True,
+        result=result,
+        report=report_of(result, check.contract),
+        contract_digest=check.contract.digest,
+        scratch=target,
+    )
+
+
+def _check_period(result: CheckResult, manifest: Manifest) -> None:
+    if manifest.period is None or result.period is None:
+        return
+    first, last = result.period
+    if first < manifest.period.start or last > manifest.period.until:
+        raise ContractRefusedError(
+            f"rows from {format_instant(first)} to {format_instant(last)} lie outside the manifest's period"
+        )
+
+
+def report_of(result: CheckResult, contract: Contract) -> bytes | None:
+    """Every violation as a Parquet object: row, rule, column, value, severity; None where there is none."""
+    found = result.violations
+    if not found.num_rows:
+        return None
+    severity = {rule.id: rule.severity.value for rule in contract.rules}
+    rules = found.column("rule").cast(pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(rules, pa.ChunkedArray):
+        rules = rules.combine_chunks()
+    names = [severity.get(rule, Severity.ERROR.value) for rule in rules.dictionary.to_pylist()]
+    table = found.append_column("severity", pc.take(pa.array(names, pa.string()), rules.indices))
+    sink = io.BytesIO()
+    compression = "zstd" if table.num_rows > 1000 else "none"
+    pq.write_table(table, sink, compression=compression, store_schema=False)
+    return sink.getvalue()
+
+
+def key_contract(contract: Contract) -> Contract:
+    """What a retraction's rows must be: the primary key, and nothing else."""
+    keys = set(contract.primary_key)
+    return replace(
+        contract,
+        columns=tuple(column for column in contract.columns if column.name in keys),
+        rules=tuple(
+            rule for rule in contract.rules if set(rule.columns) <= keys and rule.kind != "reference"
+        ),
+        references=(),
+        time_column=contract.time_column if contract.time_column in keys else None,
+        section_column=contract.section_column if contract.section_column in keys else None,
+    )

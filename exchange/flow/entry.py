@@ -1,0 +1,135 @@
+"""The JSON forms of ledger entries, and the index record that each one stands for.
+
+An entry is RFC 8785 JSON with the members hub, kind, recorded_at, v and those of its kind, and nothing else is ever
+hashed into the ledger. `record_of` is the only way from an entry to an index row, at append and in fsck alike, so an
+index can never say more than the ledger. PROTOCOL.md, section Ledger entries.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from exchange.batch.manifest import Manifest, format_instant, parse_instant
+from exchange.errors import StorageError
+from exchange.ids import AgencyId, ContractRef, digest_of
+from exchange.ports import (
+    BatchRecord,
+    ContractRecord,
+    Entry,
+    EntryKind,
+    KeyRecord,
+    Record,
+    RevocationRecord,
+)
+from exchange.trust.envelope import Envelope, canonical
+
+VERSION: Final = 1
+Body = Mapping[str, Any]
+
+
+def batch_body(
+    manifest_id: str,
+    envelope: Envelope,
+    public_key: str,
+    stored: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+) -> Body:
+    """What the ledger says about a batch: the publisher's own envelope, what was stored, what the check found."""
+    return {
+        "batch": manifest_id,
+        "envelope": envelope.to_json(),
+        "kind": EntryKind.BATCH.value,
+        "object": stored,
+        "public_key": public_key,
+        "verdict": verdict,
+    }
+
+
+def contract_body(ref: ContractRef, text: bytes, registered_by: str, envelope: Envelope | None) -> Body:
+    """A contract version came into force here; without an envelope it was shipped with the hub."""
+    return {
+        "contract": str(ref),
+        "digest": digest_of(text),
+        "envelope": envelope and envelope.to_json(),
+        "kind": EntryKind.CONTRACT.value,
+        "registered_by": registered_by,
+        "text": text.decode("utf-8"),
+    }
+
+
+def key_body(agency: AgencyId, key_id: str, public_key: str, envelope: Envelope) -> Body:
+    """An agency's signing key, in a statement signed by that key."""
+    return {
+        "agency": str(agency),
+        "envelope": envelope.to_json(),
+        "key": key_id,
+        "kind": EntryKind.KEY.value,
+        "public_key": public_key,
+    }
+
+
+def revocation_body(agency: AgencyId, serial: str | None, key_id: str | None) -> Body:
+    """A certificate or a signing key that no longer counts."""
+    return {"agency": str(agency), "key": key_id, "kind": EntryKind.REVOCATION.value, "serial": serial}
+
+
+def entry_bytes(body: Body, hub: str, recorded_at: datetime) -> bytes:
+    """The canonical JSON that becomes the leaf."""
+    return canonical({**body, "hub": hub, "recorded_at": format_instant(recorded_at), "v": VERSION})
+
+
+def record_of(entry: Entry) -> Record:
+    """Derive the index row from an entry's bytes; raises StorageError where they are not an entry."""
+    try:
+        body = json.loads(entry.data)
+        return derive(body, entry.index, parse_instant(body["recorded_at"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"entry {entry.index} is not one of the known forms: {error!r}") from error
+
+
+def derive(body: Body, index: int, recorded_at: datetime) -> Record:
+    """The index row of an entry body."""
+    kind = EntryKind(body["kind"])
+    if kind is EntryKind.BATCH:
+        return _batch(body, index, recorded_at)
+    if kind is EntryKind.CONTRACT:
+        ref = ContractRef.parse(body["contract"])
+        text = body["text"].encode("utf-8")
+        return ContractRecord(index, ref, body["digest"], text, body["registered_by"], recorded_at)
+    agency = AgencyId.parse(body["agency"])
+    if kind is EntryKind.KEY:
+        return KeyRecord(index, body["key"], agency, body["public_key"], recorded_at)
+    return RevocationRecord(index, agency, body["serial"], body["key"], recorded_at)
+
+
+def _batch(body: Body, index: int, recorded_at: datetime) -> BatchRecord:
+    payload = base64.b64decode(body["envelope"]["payload"])
+    manifest = Manifest.from_json(json.loads(payload))
+    stored, verdict = body["object"], body["verdict"]
+    period = verdict["period"]
+    return BatchRecord(
+        index=index,
+        id=body["batch"],
+        publisher=manifest.publisher,
+        idempotency_key=manifest.idempotency_key,
+        dataset=manifest.dataset,
+        contract=manifest.contract,
+        kind=manifest.kind,
+        object=stored["digest"],
+        object_bytes=stored["bytes"],
+        source=manifest.digest,
+        encoded_by_hub=stored["encoded_by"] == "hub",
+        report=verdict["report"],
+        rows=verdict["rows"],
+        accepted=verdict["accepted"],
+        rejected=verdict["rejected"],
+        counts=verdict["counts"],
+        corrects=manifest.corrects,
+        period_from=period and parse_instant(period["from"]),
+        period_until=period and parse_instant(period["until"]),
+        recorded_at=recorded_at,
+    )

@@ -1,0 +1,337 @@
+"""Query, Quarantine and Fetch: rows and bytes out, with a signed statement of what was sent.
+
+(0) the caller is known
+(1) the dataset and the contract version that gives the columns exist
+(2) the caller may read, and only these columns; a condition on a hidden column would leak it, so it is refused too
+(3) the moment is pinned to a tree size
+(4) the batches below that size are opened
+(5) rows are read, encoded and hashed as they go
+(6) the trailer is signed: rows, bytes, digest, tree size, and the query it answers
+
+Resuming repeats (0) to (6) and leaves out the bytes that have arrived: the same query at the same tree size gives the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exchange.batch.manifest import format_instant
+from exchange.batch.stream import Encoding, encode_stream
+from exchange.contract.model import Contract
+from exchange.errors import (
+    FieldViolation,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from exchange.flow.read import parts_of, tree_size_at
+from exchange.flow.registry import ContractRegistry
+from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
+from exchange.ports import BatchRecord, Clock, Condition, LedgerStore, ObjectStore, Plan, TableEngine
+from exchange.settings import Limit
+from exchange.trust.envelope import canonical, sign
+from exchange.trust.keys import SigningKey
+from exchange.trust.policy import may_read, may_read_quarantine
+
+STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
+OPERATORS: Final = {
+    "eq": 1,
+    "ne": 1,
+    "lt": 1,
+    "le": 1,
+    "gt": 1,
+    "ge": 1,
+    "in": -1,
+    "is_null": 0,
+    "not_null": 0,
+}
+"""Operator → how many values it takes; -1: one or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextCondition:
+    """A condition as it arrived: values in text form."""
+
+    column: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reader asks. `moment`: a tree size, an instant, or None for now."""
+
+    dataset: DatasetId
+    encoding: Encoding
+    columns: tuple[str, ...] = ()
+    conditions: tuple[TextCondition, ...] = ()
+    moment: int | datetime | None = None
+    history: bool = False
+    limit: int | None = None
+    offset: int = 0
+    contract: ContractRef | None = None
+
+    def digest(self, tree_size: int) -> str:
+        """Digest of the canonical question at a tree size; the trailer names it. PROTOCOL.md, section Streams."""
+        return digest_of(
+            canonical(
+                {
+                    "columns": list(self.columns),
+                    "contract": self.contract and str(self.contract),
+                    "dataset": str(self.dataset),
+                    "encoding": self.encoding.value,
+                    "filters": [[c.column, c.operator, list(c.values)] for c in self.conditions],
+                    "history": self.history,
+                    "limit": self.limit,
+                    "tree_size": tree_size,
+                }
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Header facts and the bytes; after the last byte `trailer` of the same iterator's end is available."""
+
+    tree_size: int
+    contract: Contract
+    columns: tuple[str, ...]
+    stream: Iterator[bytes | Trailer]
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The signed end of a stream: a DSSE envelope as JSON bytes."""
+
+    envelope: bytes
+
+
+class Reader:
+    """Answers questions on behalf of one hub."""
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        objects: ObjectStore,
+        engine: TableEngine,
+        contracts: ContractRegistry,
+        statement_key: SigningKey,
+        hub: str,
+        clock: Clock,
+        limit: Limit,
+    ) -> None:
+        self._ledger = ledger
+        self._objects = objects
+        self._engine = engine
+        self._contracts = contracts
+        self._key = statement_key
+        self._hub = hub
+        self._clock = clock
+        self.limit = limit
+
+    def query(self, caller: AgencyId, question: Question) -> Answer:
+        """Rows that stand, or their history; raises before the first byte wherever it can."""
+        contract = self._contract(question)  # (1)
+        granted = self._granted(caller, question, contract)  # (2)
+        size = tree_size_at(self._ledger, question.moment)  # (3)
+        conditions = tuple(self._condition(item, contract) for item in question.conditions)
+
+        def rows(stack: ExitStack) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+            batches = self._ledger.batches(question.dataset, size)  # (4)
+            plan = Plan(
+                contract,
+                parts_of(stack, self._objects, contract, batches),
+                granted,
+                conditions,
+                question.history,
+                question.limit,
+            )
+            return self._engine.schema(plan), self._engine.standing(plan)
+
+        extra = ("_index", "_kind", "_recorded_at") if question.history else ()
+        return Answer(size, contract, (*granted, *extra), self._stream(question, size, rows))
+
+    def quarantine(self, caller: AgencyId, question: Question, batch: str | None, corrected: bool) -> Answer:
+        """Rejected rows with rule and reason, for the dataset's owner."""
+        contract = self._contract(question)
+        may_read_quarantine(caller, question.dataset)
+        size = tree_size_at(self._ledger, question.moment)
+
+        def rows(stack: ExitStack) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+            batches = self._ledger.batches(question.dataset, size)
+            parts = parts_of(stack, self._objects, contract, batches)
+            plan = Plan(contract, parts, tuple(c.name for c in contract.columns), (), False, None)
+            found = self._engine.quarantined(plan, corrected)
+            if batch is not None:
+                found = (rows.filter(pc.equal(rows.column("_batch"), batch)) for rows in found)
+            return self._engine.quarantine_schema(plan), found
+
+        return Answer(size, contract, (), self._stream(question, size, rows))
+
+    def _contract(self, question: Question) -> Contract:
+        self._ledger.dataset(question.dataset)
+        if question.contract is None:
+            return self._contracts.newest(question.dataset.contract)
+        if question.contract.name != question.dataset.contract:
+            raise InvalidInputError(
+                f"dataset {question.dataset} is not under contract {question.contract.name}"
+            )
+        return self._contracts.get(question.contract)
+
+    def _granted(self, caller: AgencyId, question: Question, contract: Contract) -> tuple[str, ...]:
+        classes = {column.name: column.classification for column in contract.columns}
+        right = may_read(caller, question.dataset.owner, contract.sharing, classes)
+        names = {column.name for column in contract.columns}
+        unknown = [name for name in question.columns if name not in names]
+        unknown += [item.column for item in question.conditions if item.column not in names]
+        if unknown:
+            raise InvalidInputError(
+                f"{contract.ref} has no such columns",
+                violations=[
+                    FieldViolation(name, "column", "not a column of the contract") for name in unknown
+                ],
+            )
+        asked = question.columns or tuple(c.name for c in contract.columns if c.name in right.columns)
+        hidden = [n for n in (*asked, *(c.column for c in question.conditions)) if n not in right.columns]
+        if hidden:
+            raise PermissionDeniedError(
+                f"columns not granted to {caller}: {', '.join(dict.fromkeys(hidden))}",
+                detail={"reason": "COLUMN_NOT_GRANTED"},
+            )
+        if len(set(asked)) != len(asked):
+            raise InvalidInputError("a column is asked for twice")
+        return asked
+
+    def _condition(self, item: TextCondition, contract: Contract) -> Condition:
+        wanted = OPERATORS.get(item.operator)
+        if wanted is None:
+            raise InvalidInputError(f"filter on {item.column}: unknown operator")
+        if len(item.values) > self.limit.filter_values:
+            raise LimitExceededError(
+                f"filter on {item.column} has more than {self.limit.filter_values} values"
+            )
+        if (wanted < 0 and not item.values) or (wanted >= 0 and len(item.values) != wanted):
+            raise InvalidInputError(
+                f"filter on {item.column}: {item.operator} does not take {len(item.values)} values"
+            )
+        kind = contract.column(item.column).arrow_type
+        return Condition(
+            item.column, item.operator, tuple(_read(text, kind, item.column) for text in item.values)
+        )
+
+    def _stream(self, question: Question, size: int, rows: Rows) -> Iterator[bytes | Trailer]:
+        with ExitStack() as stack:
+            schema, batches = rows(stack)
+            counted = _Counted(batches)
+            digest, sent = hashlib.sha256(), 0
+            for chunk in encode_stream(counted, schema, question.encoding):  # (5)
+                digest.update(chunk)
+                start = max(0, question.offset - sent)
+                sent += len(chunk)
+                if start < len(chunk):
+                    yield chunk[start:] if start else chunk
+            if question.offset > sent:
+                raise InvalidInputError(f"offset {question.offset} is beyond the answer's {sent} bytes")
+            statement = {
+                "bytes": sent,
+                "created_at": format_instant(self._clock.now()),
+                "dataset": str(question.dataset),
+                "digest": "sha256:" + digest.hexdigest(),
+                "encoding": question.encoding.value,
+                "hub": self._hub,
+                "query": question.digest(size),
+                "rows": counted.rows,
+                "tree_size": size,
+                "v": 1,
+            }
+            yield Trailer(sign(statement, STREAM_TYPE, self._key).to_json_bytes())  # (6)
+
+
+Rows = Callable[[ExitStack], tuple[pa.Schema, Iterator[pa.RecordBatch]]]
+
+
+class _Counted:
+    """Counts rows as they pass."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _read(text: str, kind: pa.DataType, column: str) -> object:
+    """A filter value in the column's type; raises InvalidInputError."""
+    try:
+        if pa.types.is_timestamp(kind):
+            instant = datetime.fromisoformat(text)
+            if instant.tzinfo is None:
+                raise ValueError("no offset")
+            return instant
+        if pa.types.is_date(kind):
+            return date.fromisoformat(text)
+        if pa.types.is_boolean(kind):
+            return {"true": True, "false": False}[text]
+        if pa.types.is_integer(kind):
+            return int(text)
+        if pa.types.is_floating(kind):
+            return float(text)
+    except (ValueError, KeyError):
+        raise InvalidInputError(
+            f"filter on {column}: {text[:80]!r} is not a {kind}",
+            violations=[FieldViolation(column, "type", f"not a {kind}")],
+        ) from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPart:
+    """Where the bytes of one part of a batch are, and the envelope its publisher signed."""
+
+    record: BatchRecord
+    envelope: bytes
+    digest: str
+    bytes: int
+
+
+def read_part(
+    ledger: LedgerStore,
+    objects: ObjectStore,
+    contracts: ContractRegistry,
+    caller: AgencyId,
+    batch: str,
+    part: str,
+) -> FetchedPart:
+    """One part of a batch for Fetch: whole bytes, so only for who may read every column.
+
+    Raises NotFoundError where there is no such batch or part, PermissionDeniedError.
+    """
+    record = ledger.batch(batch)
+    contract = contracts.get(record.contract)
+    classes = {column.name: column.classification for column in contract.columns}
+    right = may_read(caller, record.dataset.owner, contract.sharing, classes)
+    if len(right.columns) < len(classes) or part == "report":
+        may_read_quarantine(caller, record.dataset)
+    digest = {
+        "object": record.object,
+        "source": record.source if record.encoded_by_hub else None,
+        "report": record.report,
+    }[part]
+    if digest is None:
+        raise NotFoundError(f"batch {batch} has no {part}")
+    envelope = canonical(json.loads(ledger.entry(record.index).data)["envelope"])
+    return FetchedPart(record, envelope, digest, objects.size(digest))

@@ -1,0 +1,1 @@
+"""The gRPC face of a hub: thin servicers over the flows."""

@@ -1,0 +1,245 @@
+"""ExchangeService: batches in, rows out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from exchange import wire
+from exchange.errors import BusyError, MalformedError, UnavailableError
+from exchange.flow.append import Appended, receipt_of
+from exchange.flow.publish import Admitted, Publisher
+from exchange.flow.query import Answer, Question, Reader, TextCondition, Trailer, read_part
+from exchange.flow.registry import ContractRegistry
+from exchange.ids import AgencyId, DatasetId, parse_digest
+from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore
+from exchange.serve.caller import Gate
+from exchange.serve.feed import Feed
+from exchange.serve.status import answers, streams
+from exchange.serve.thread import in_thread
+from exchange.settings import Limit
+from exchange.v1 import common_pb2, exchange_pb2, exchange_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_CHUNK = 1 << 20
+_SPOOL_STEP = 4 << 20
+
+
+class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
+    """Thin: identity, conversion, threads; the work is in exchange.flow."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        publisher: Publisher,
+        reader: Reader,
+        ledger: LedgerStore,
+        objects: ObjectStore,
+        contracts: ContractRegistry,
+        feed: Feed,
+        limit: Limit,
+    ) -> None:
+        self._gate = gate
+        self._publisher = publisher
+        self._reader = reader
+        self._ledger = ledger
+        self._objects = objects
+        self._contracts = contracts
+        self._feed = feed
+        self._limit = limit
+        self._publishes = Slots(limit.concurrent_publishes, "publishes")
+        self._large = asyncio.Semaphore(limit.large_publishes)
+        self._queries = Slots(limit.concurrent_queries, "queries")
+        self._watches = Slots(limit.concurrent_watches, "watches")
+
+    @answers
+    async def Publish(
+        self, request_iterator: AsyncIterator[exchange_pb2.PublishRequest], context: Context
+    ) -> exchange_pb2.PublishResponse:
+        caller = self._gate.agency(context)
+        with self._publishes:
+            first = await _next(context, self._limit.stall_seconds)
+            if first is None or not first.envelope:
+                raise MalformedError("the first message of Publish carries the manifest's envelope")
+            admitted = self._publisher.admit(caller, first.envelope)
+            if admitted.known:
+                return self._published(admitted.known, admitted)
+            appended = await self._receive(admitted, first.data, context)
+        return self._published(appended, admitted)
+
+    async def _receive(self, admitted: Admitted, data: bytes, context: Context) -> Appended:
+        intake = self._publisher.intake(admitted)
+        try:
+            pending, size = [data], len(data)
+            while (message := await _next(context, self._limit.stall_seconds)) is not None:
+                if message.envelope:
+                    raise MalformedError("only the first message of Publish carries an envelope")
+                pending.append(message.data)
+                size += len(message.data)
+                if size >= _SPOOL_STEP:
+                    await asyncio.to_thread(intake.write, b"".join(pending))
+                    pending, size = [], 0
+            intake.write(b"".join(pending))
+            if intake.small:
+                return await asyncio.wrap_future(self._publisher.finish(admitted, intake))
+            async with self._large:
+                future = await asyncio.to_thread(self._publisher.finish, admitted, intake)
+                return await asyncio.wrap_future(future)
+        finally:
+            intake.close()
+
+    def _published(self, appended: Appended, admitted: Admitted) -> exchange_pb2.PublishResponse:
+        record = appended.record
+        assert isinstance(record, BatchRecord)
+        return exchange_pb2.PublishResponse(
+            batch=wire.batch(record, admitted.contract),
+            receipt=appended.receipt,
+            duplicate=appended.duplicate,
+        )
+
+    @streams
+    async def Query(
+        self, request: exchange_pb2.QueryRequest, context: Context
+    ) -> AsyncIterator[exchange_pb2.QueryResponse]:
+        caller = self._gate.agency(context)
+        question = self._question(request)
+        with self._queries:
+            answer = await asyncio.to_thread(self._reader.query, caller, question)
+            yield exchange_pb2.QueryResponse(header=_header(answer, question))
+            async for part in in_thread(answer.stream):
+                if isinstance(part, Trailer):
+                    trailer = common_pb2.StreamTrailer(envelope=part.envelope)
+                    yield exchange_pb2.QueryResponse(trailer=trailer)
+                else:
+                    yield exchange_pb2.QueryResponse(data=part)
+
+    def _question(self, request: exchange_pb2.QueryRequest) -> Question:
+        return Question(
+            dataset=DatasetId.parse(request.dataset),
+            encoding=wire.encoding(request.encoding),
+            columns=tuple(request.columns),
+            conditions=tuple(
+                TextCondition(item.column, wire.operator(item.operator), tuple(item.values))
+                for item in request.filters
+            ),
+            moment=wire.moment(request.as_of),
+            history=request.history,
+            limit=request.limit or None,
+            offset=request.offset,
+            contract=wire.contract_or_none(request.contract),
+        )
+
+    @streams
+    async def Quarantine(
+        self, request: exchange_pb2.QuarantineRequest, context: Context
+    ) -> AsyncIterator[exchange_pb2.QuarantineResponse]:
+        caller = self._gate.agency(context)
+        question = Question(
+            dataset=DatasetId.parse(request.dataset),
+            encoding=wire.encoding(request.encoding),
+            moment=wire.moment(request.as_of),
+        )
+        batch = parse_digest(request.batch) if request.batch else None
+        with self._queries:
+            answer = await asyncio.to_thread(
+                self._reader.quarantine, caller, question, batch, request.corrected
+            )
+            yield exchange_pb2.QuarantineResponse(header=_header(answer, question))
+            async for part in in_thread(answer.stream):
+                if isinstance(part, Trailer):
+                    trailer = common_pb2.StreamTrailer(envelope=part.envelope)
+                    yield exchange_pb2.QuarantineResponse(trailer=trailer)
+                else:
+                    yield exchange_pb2.QuarantineResponse(data=part)
+
+    @streams
+    async def Watch(
+        self, request: exchange_pb2.WatchRequest, context: Context
+    ) -> AsyncIterator[exchange_pb2.WatchResponse]:
+        self._gate.agency(context)
+        wanted = {DatasetId.parse(text) for text in request.datasets}
+        with self._watches:
+            async for entries, size in self._feed.follow(request.start):
+                self._gate.agency(context)
+                for entry, record in entries:
+                    if entry.kind is EntryKind.BATCH and isinstance(record, BatchRecord):
+                        if not wanted or record.dataset in wanted:
+                            yield exchange_pb2.WatchResponse(batch=wire.batch(record, None))
+                    elif not wanted:
+                        yield exchange_pb2.WatchResponse(entry=wire.entry(entry))
+                yield exchange_pb2.WatchResponse(heartbeat=size)
+
+    @streams
+    async def Fetch(
+        self, request: exchange_pb2.FetchRequest, context: Context
+    ) -> AsyncIterator[exchange_pb2.FetchResponse]:
+        caller = self._gate.agency(context)
+        batch_id = parse_digest(request.batch)
+        part = wire.fetch_part(request.part)
+        fetched = await asyncio.to_thread(self._open_part, caller, batch_id, part)
+        yield exchange_pb2.FetchResponse(header=fetched)
+        with self._queries:
+            async for chunk in in_thread(self._objects.chunks(fetched.digest, request.offset, _CHUNK)):
+                yield exchange_pb2.FetchResponse(data=chunk)
+
+    def _open_part(self, caller: AgencyId, batch_id: str, part: str) -> exchange_pb2.FetchHeader:
+        found = read_part(self._ledger, self._objects, self._contracts, caller, batch_id, part)
+        return exchange_pb2.FetchHeader(
+            batch=wire.batch(found.record, self._contracts.get(found.record.contract)),
+            envelope=found.envelope,
+            receipt=receipt_of(self._ledger, found.record.index),
+            digest=found.digest,
+            bytes=found.bytes,
+        )
+
+    @answers
+    async def ListBatches(
+        self, request: exchange_pb2.ListBatchesRequest, context: Context
+    ) -> exchange_pb2.ListBatchesResponse:
+        caller = self._gate.agency(context)
+        dataset = wire.dataset_or_none(request.dataset)
+        size = min(request.page_size or 100, self._limit.page)
+        before = int(request.page_token) if request.page_token.isdecimal() else 1 << 62
+        publisher = caller if dataset is None else None
+        found = await asyncio.to_thread(self._ledger.newest_batches, dataset, publisher, before, size)
+        return exchange_pb2.ListBatchesResponse(
+            batches=[wire.batch(record, self._contracts.get(record.contract)) for record in found],
+            next_page_token=str(found[-1].index) if len(found) == size else "",
+        )
+
+
+class Slots:
+    """At most so many at once; one more is refused as BUSY, not queued."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._free = most
+        self._what = what
+
+    def __enter__(self) -> None:
+        if not self._free:
+            raise BusyError(f"too many {self._what} at once; try again")
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+async def _next(context: Context, seconds: float) -> exchange_pb2.PublishRequest | None:
+    """The next message of a client stream, None at its end; a stalled sender is cut off."""
+    try:
+        message = await asyncio.wait_for(context.read(), seconds)
+    except TimeoutError:
+        raise UnavailableError(f"no data for {seconds} seconds") from None
+    return None if message is grpc.aio.EOF else message
+
+
+def _header(answer: Answer, question: Question) -> common_pb2.StreamHeader:
+    return common_pb2.StreamHeader(
+        tree_size=answer.tree_size,
+        encoding=wire.encoding_number(question.encoding),
+        contract=str(answer.contract.ref),
+        columns=answer.columns,
+    )

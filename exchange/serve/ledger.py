@@ -1,0 +1,93 @@
+"""LedgerService: checkpoint, proofs, entries, tiles, receipts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from exchange import wire
+from exchange.errors import InvalidInputError, NotFoundError
+from exchange.flow.append import receipt_of
+from exchange.flow.tile import read_tile
+from exchange.ids import parse_digest
+from exchange.ledger import consistency_path, inclusion_path
+from exchange.ports import LedgerStore
+from exchange.serve.caller import Gate
+from exchange.serve.status import answers, streams
+from exchange.serve.thread import in_thread
+from exchange.v1 import ledger_pb2, ledger_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
+    """Every member may read the ledger: it holds manifests and verdicts, no rows."""
+
+    def __init__(self, gate: Gate, ledger: LedgerStore) -> None:
+        self._gate = gate
+        self._ledger = ledger
+
+    @answers
+    async def GetCheckpoint(
+        self, request: ledger_pb2.GetCheckpointRequest, context: Context
+    ) -> ledger_pb2.GetCheckpointResponse:
+        self._gate.agency(context)
+        head = await asyncio.to_thread(self._ledger.head)
+        if not head.size:
+            raise NotFoundError("the ledger is empty")
+        return ledger_pb2.GetCheckpointResponse(note=head.note)
+
+    @answers
+    async def GetInclusionProof(
+        self, request: ledger_pb2.GetInclusionProofRequest, context: Context
+    ) -> ledger_pb2.GetInclusionProofResponse:
+        self._gate.agency(context)
+        size = await self._reached(request.tree_size)
+        path = await asyncio.to_thread(inclusion_path, request.index, size, self._ledger.tile)
+        return ledger_pb2.GetInclusionProofResponse(hashes=path)
+
+    @answers
+    async def GetConsistencyProof(
+        self, request: ledger_pb2.GetConsistencyProofRequest, context: Context
+    ) -> ledger_pb2.GetConsistencyProofResponse:
+        self._gate.agency(context)
+        second = await self._reached(request.second)
+        path = await asyncio.to_thread(consistency_path, request.first, second, self._ledger.tile)
+        return ledger_pb2.GetConsistencyProofResponse(hashes=path)
+
+    async def _reached(self, size: int) -> int:
+        head = await asyncio.to_thread(self._ledger.head)
+        if size > head.size:
+            raise InvalidInputError(f"the ledger has {head.size} entries, not {size}")
+        return size or head.size
+
+    @streams
+    async def ListEntries(
+        self, request: ledger_pb2.ListEntriesRequest, context: Context
+    ) -> AsyncIterator[ledger_pb2.ListEntriesResponse]:
+        self._gate.agency(context)
+        end = await self._reached(request.end)
+        async for entry in in_thread(self._ledger.entries(request.start, end)):
+            yield ledger_pb2.ListEntriesResponse(entry=wire.entry(entry))
+
+    @answers
+    async def GetTile(
+        self, request: ledger_pb2.GetTileRequest, context: Context
+    ) -> ledger_pb2.GetTileResponse:
+        self._gate.agency(context)
+        data = await asyncio.to_thread(read_tile, self._ledger, request.path)
+        return ledger_pb2.GetTileResponse(data=data)
+
+    @answers
+    async def GetReceipt(
+        self, request: ledger_pb2.GetReceiptRequest, context: Context
+    ) -> ledger_pb2.GetReceiptResponse:
+        self._gate.agency(context)
+        index = request.index
+        if request.WhichOneof("of") == "batch":
+            index = (await asyncio.to_thread(self._ledger.batch, parse_digest(request.batch))).index
+        receipt = await asyncio.to_thread(receipt_of, self._ledger, index)
+        return ledger_pb2.GetReceiptResponse(receipt=receipt)

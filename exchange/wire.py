@@ -1,0 +1,238 @@
+"""The only place that turns protos into domain values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from exchange.batch.manifest import Kind
+from exchange.batch.stream import Encoding
+from exchange.contract.compat import Verdict as Compatibility
+from exchange.contract.model import Contract, Severity
+from exchange.errors import InvalidInputError, MalformedError
+from exchange.ids import ContractRef, DatasetId
+from exchange.ports import BatchRecord, ContractRecord, DatasetRecord, Entry, KeyRecord
+from exchange.v1 import catalog_pb2, common_pb2, exchange_pb2, member_pb2
+
+ENCODINGS: Final[Mapping[int, Encoding]] = {
+    common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
+    common_pb2.ENCODING_ARROW_STREAM: Encoding.ARROW_STREAM,
+    common_pb2.ENCODING_CSV: Encoding.CSV,
+    common_pb2.ENCODING_NDJSON: Encoding.NDJSON,
+}
+_ENCODING_NUMBERS: Final = {encoding: number for number, encoding in ENCODINGS.items()}
+_KINDS: Final = {
+    Kind.OBSERVATION: common_pb2.BATCH_KIND_OBSERVATION,
+    Kind.CORRECTION: common_pb2.BATCH_KIND_CORRECTION,
+    Kind.RETRACTION: common_pb2.BATCH_KIND_RETRACTION,
+}
+_SEVERITIES: Final = {
+    Severity.INFO: common_pb2.SEVERITY_INFO,
+    Severity.WARNING: common_pb2.SEVERITY_WARNING,
+    Severity.ERROR: common_pb2.SEVERITY_ERROR,
+    Severity.BLOCKER: common_pb2.SEVERITY_BLOCKER,
+}
+_OPERATORS: Final = {
+    exchange_pb2.OPERATOR_EQ: "eq",
+    exchange_pb2.OPERATOR_NE: "ne",
+    exchange_pb2.OPERATOR_LT: "lt",
+    exchange_pb2.OPERATOR_LE: "le",
+    exchange_pb2.OPERATOR_GT: "gt",
+    exchange_pb2.OPERATOR_GE: "ge",
+    exchange_pb2.OPERATOR_IN: "in",
+    exchange_pb2.OPERATOR_IS_NULL: "is_null",
+    exchange_pb2.OPERATOR_NOT_NULL: "not_null",
+}
+OPERATOR_NUMBERS: Final = {name: number for number, name in _OPERATORS.items()}
+_LEVELS: Final = {
+    "none": catalog_pb2.COMPATIBILITY_LEVEL_NONE,
+    "backward": catalog_pb2.COMPATIBILITY_LEVEL_BACKWARD,
+    "forward": catalog_pb2.COMPATIBILITY_LEVEL_FORWARD,
+    "full": catalog_pb2.COMPATIBILITY_LEVEL_FULL,
+}
+_SHARING: Final = {
+    "unconditional": catalog_pb2.SHARING_UNCONDITIONAL,
+    "conditional": catalog_pb2.SHARING_CONDITIONAL,
+    "withheld": catalog_pb2.SHARING_WITHHELD,
+}
+_PARTS: Final = {
+    exchange_pb2.FETCH_PART_UNSPECIFIED: "object",
+    exchange_pb2.FETCH_PART_OBJECT: "object",
+    exchange_pb2.FETCH_PART_SOURCE: "source",
+    exchange_pb2.FETCH_PART_REPORT: "report",
+}
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """UTC instant → proto; None stays absent."""
+    if instant is None:
+        return None
+    out = Timestamp()
+    out.FromDatetime(instant.astimezone(UTC))
+    return out
+
+
+def instant(value: Timestamp) -> datetime:
+    """Proto → UTC instant; raises MalformedError outside years 1 to 9999."""
+    try:
+        return value.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise MalformedError("timestamp is out of range") from None
+
+
+def moment(as_of: common_pb2.AsOf) -> int | datetime | None:
+    """A tree size, an instant, or None for now."""
+    which = as_of.WhichOneof("moment")
+    if which == "tree_size":
+        return as_of.tree_size
+    return instant(as_of.instant) if which == "instant" else None
+
+
+def encoding(number: int) -> Encoding:
+    """Which encoding is asked for; Arrow where unspecified."""
+    if number == common_pb2.ENCODING_UNSPECIFIED:
+        return Encoding.ARROW_STREAM
+    try:
+        return ENCODINGS[number]
+    except KeyError:
+        raise InvalidInputError(f"unknown encoding {number}") from None
+
+
+def encoding_number(value: Encoding) -> common_pb2.Encoding:
+    """The other way round."""
+    return common_pb2.Encoding.ValueType(_ENCODING_NUMBERS[value])
+
+
+def operator(number: int) -> str:
+    """A filter's operator; raises InvalidInputError."""
+    try:
+        return _OPERATORS[exchange_pb2.Operator.ValueType(number)]
+    except KeyError:
+        raise InvalidInputError(f"unknown filter operator {number}") from None
+
+
+def fetch_part(number: int) -> str:
+    """object, source or report; raises InvalidInputError."""
+    try:
+        return _PARTS[exchange_pb2.FetchPart.ValueType(number)]
+    except KeyError:
+        raise InvalidInputError(f"unknown part {number}") from None
+
+
+def dataset_or_none(text: str) -> DatasetId | None:
+    """Empty text is no dataset."""
+    return DatasetId.parse(text) if text else None
+
+
+def contract_or_none(text: str) -> ContractRef | None:
+    """Empty text is no contract."""
+    return ContractRef.parse(text) if text else None
+
+
+def verdict(record: BatchRecord, contract: Contract | None) -> common_pb2.Verdict:
+    """A batch's verdict; rule texts come from the contract, where it is at hand."""
+    rules = {rule.id: rule for rule in contract.rules} if contract else {}
+    counts = [
+        common_pb2.RuleCount(
+            rule=name,
+            rows=rows,
+            severity=_SEVERITIES[rules[name].severity] if name in rules else common_pb2.SEVERITY_ERROR,
+            zh=rules[name].zh if name in rules else "",
+            en=rules[name].en if name in rules else "",
+        )
+        for name, rows in record.counts.items()
+    ]
+    return common_pb2.Verdict(
+        rows=record.rows,
+        accepted=record.accepted,
+        rejected=record.rejected,
+        counts=counts,
+        report=record.report or "",
+    )
+
+
+def batch(record: BatchRecord, contract: Contract | None) -> common_pb2.Batch:
+    """A row of the batch index."""
+    return common_pb2.Batch(
+        id=record.id,
+        index=record.index,
+        dataset=str(record.dataset),
+        contract=str(record.contract),
+        kind=_KINDS[record.kind],
+        object=record.object,
+        object_bytes=record.object_bytes,
+        source=record.source,
+        encoded_by_hub=record.encoded_by_hub,
+        recorded_at=timestamp(record.recorded_at),
+        period_from=timestamp(record.period_from),
+        period_until=timestamp(record.period_until),
+        verdict=verdict(record, contract),
+    )
+
+
+def entry(value: Entry) -> exchange_pb2.LedgerEntry:
+    """One ledger entry."""
+    return exchange_pb2.LedgerEntry(
+        index=value.index, data=value.data, recorded_at=timestamp(value.recorded_at)
+    )
+
+
+def contract(record: ContractRecord, parsed: Contract) -> catalog_pb2.Contract:
+    """A registered contract version."""
+    return catalog_pb2.Contract(
+        ref=str(record.ref),
+        digest=record.digest,
+        title_zh=parsed.title_zh,
+        title_en=parsed.title_en,
+        steward=parsed.steward,
+        registered_at=timestamp(record.recorded_at),
+        index=record.index,
+    )
+
+
+def compatibility(found: Compatibility, required: str, against: str) -> catalog_pb2.Compatibility:
+    """A compatibility verdict, each break named."""
+    return catalog_pb2.Compatibility(
+        level=_LEVELS[found.level],
+        required=_LEVELS[required],
+        against=against,
+        breaks=[
+            catalog_pb2.ContractBreak(
+                kind=item.kind,
+                column=item.column or "",
+                breaks=_LEVELS[item.direction],
+                zh=item.zh,
+                en=item.en,
+            )
+            for item in found.breaks
+        ],
+    )
+
+
+def dataset(record: DatasetRecord, sharing: str) -> catalog_pb2.Dataset:
+    """Sums over a dataset."""
+    return catalog_pb2.Dataset(
+        id=str(record.id),
+        contract=str(record.contract),
+        sharing=_SHARING[sharing],
+        batches=record.batches,
+        rows_accepted=record.accepted,
+        rows_rejected=record.rejected,
+        period_from=timestamp(record.period_from),
+        period_until=timestamp(record.period_until),
+        updated_at=timestamp(record.updated_at),
+    )
+
+
+def key(record: KeyRecord) -> member_pb2.Key:
+    """A registered signing key."""
+    return member_pb2.Key(
+        id=record.id,
+        agency=str(record.agency),
+        public_key=record.public_key,
+        registered_at=timestamp(record.recorded_at),
+        revoked=record.revoked_index is not None,
+    )
