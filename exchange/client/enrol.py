@@ -20,7 +20,7 @@ import grpc
 from exchange.client.call import error_of, retried
 from exchange.client.profile import Home, Profile
 from exchange.client.verify import verify_receipt_text
-from exchange.errors import UnauthenticatedError
+from exchange.errors import ProofInvalidError, UnauthenticatedError
 from exchange.member import HubCard, Invitation, key_statement
 from exchange.v1 import member_pb2, member_pb2_grpc
 
@@ -75,6 +75,6 @@ def register_key(profile: Profile, now: datetime) -> member_pb2.Key:
             return response.key, response.receipt
 
         record, receipt = retried(attempt)
-    if receipt:
-        verify_receipt_text(receipt, profile.log_key)  # (5)
+    if receipt and verify_receipt_text(receipt, profile.log_key).entry.get("key") != key.keyid:  # (5)
+        raise ProofInvalidError("the receipt is that of another entry")
     return record

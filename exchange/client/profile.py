@@ -113,8 +113,8 @@ class Home:
             known = HubCard.parse(read_public(path))
             if known.fingerprint != card.fingerprint:
                 raise ConflictError(
-                    f"枢纽 {card.jurisdiction} 的密钥已变，请先电话核对，再删除旧卡 / the keys of hub {card.jurisdiction} "
-                    f"have changed: ask the hub by telephone, then remove {path}"
+                    f"枢纽 {card.jurisdiction} 的密钥已变，请先电话核对，再删除旧卡 / the keys of hub "
+                    f"{card.jurisdiction} have changed: ask the hub by telephone, then remove {path}"
                 )
         replace_private(path, card.to_bytes())
 

@@ -149,11 +149,22 @@ class Authority:
 
 def new_key_and_csr(agency: AgencyId) -> tuple[bytes, bytes]:
     """(private key PEM, certificate signing request PEM), made where the agency is; ECDSA P-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key_pem = private_pem(ec.generate_private_key(ec.SECP256R1()))
+    return key_pem, new_csr(agency, key_pem)
+
+
+def new_csr(agency: AgencyId, key_pem: bytes) -> bytes:
+    """A certificate signing request (PEM) for a key that is there already; raises MalformedError."""
+    try:
+        key = serialization.load_pem_private_key(key_pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise MalformedError("the TLS key is not an unencrypted PEM file") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise MalformedError("the TLS key is neither ECDSA nor RSA")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(agency))])
     name = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(agency.spiffe_id)])
     request = x509.CertificateSigningRequestBuilder(subject).add_extension(name, critical=False)
-    return private_pem(key), request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
