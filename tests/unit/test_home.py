@@ -1,0 +1,114 @@
+"""A hub's directory: made once, read back, modes kept."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import ConflictError, InvalidInputError, MalformedError, UntrustedError
+from exchange.home import HubDirectory, found_hub, renew_hub_certificate
+from exchange.ids import AgencyId
+from exchange.ledger import VerifierKey
+from exchange.trust.authority import Authority, new_key_and_csr
+from exchange.trust.identity import TrustBundle, identify
+from exchange.trust.keys import SigningKey, VerifyKey
+
+NOW = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
+ECOLOGY = AgencyId.parse("500000/ecology")
+SETTINGS = '[hub]\njurisdiction = "500000"\n'
+
+
+def _found(home: HubDirectory) -> None:
+    found_hub(home, "500000", ["localhost", "127.0.0.1"], SETTINGS, NOW, 3650, 365)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> HubDirectory:
+    home = HubDirectory(tmp_path / "hub")
+    _found(home)
+    return home
+
+
+def test_a_new_hub_has_all_its_keys_and_no_file_open_to_others(home: HubDirectory) -> None:
+    for path in home.root.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    bundle = TrustBundle.parse(home.trusted())
+    assert identify(home.hub_certificate.read_bytes(), bundle, NOW).is_hub
+    assert home.settings.read_text() == SETTINGS
+    assert SigningKey.load(home.log_key).verify_key.algorithm == "ed25519"
+
+
+def test_a_hub_is_made_once(home: HubDirectory) -> None:
+    with pytest.raises(ConflictError):
+        _found(home)
+    home.settings.unlink()
+    with pytest.raises(ConflictError):
+        _found(home)
+
+
+def test_the_card_says_what_the_keys_are(home: HubDirectory) -> None:
+    card = home.card("localhost:8443")
+    assert VerifierKey.parse(card.log_key) == home.verifier()
+    assert home.verifier().name == "hechuan/500000"
+    assert VerifyKey.parse(card.statement_key) == SigningKey.load(home.statement_key).verify_key
+    assert card.authority.encode() == home.ca_certificate.read_bytes()
+
+
+def test_another_jurisdiction_is_trusted_for_itself_only(home: HubDirectory) -> None:
+    sichuan = Authority.create("510000", 30, NOW)
+    home.trust_authority("510000", sichuan.certificate_pem)
+    assert set(home.trusted()) == {"500000", "510000"}
+    for jurisdiction, pem, error in (
+        ("500000", sichuan.certificate_pem, ConflictError),
+        ("520000", sichuan.certificate_pem, InvalidInputError),
+        ("520000", b"junk", MalformedError),
+        ("../x", sichuan.certificate_pem, MalformedError),
+    ):
+        with pytest.raises(error):
+            home.trust_authority(jurisdiction, pem)
+    assert set(home.trusted()) == {"500000", "510000"}
+
+
+def test_certificates_given_out_are_listed_while_they_are_valid(home: HubDirectory) -> None:
+    chain = home.authority().sign_agency(new_key_and_csr(ECOLOGY)[1], ECOLOGY, 10, NOW)
+    home.keep_certificate(ECOLOGY, chain)
+    bundle = TrustBundle.parse(home.trusted())
+    assert home.certificates(NOW) == [identify(chain, bundle, NOW)]
+    assert home.certificates(NOW + timedelta(days=11)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "listen", "expected"),
+    [
+        ("hub.example,10.0.0.1", "0.0.0.0:8443", "hub.example:8443"),
+        ("::1", "[::1]:8443", "[::1]:8443"),
+        ("localhost", "127.0.0.1:0", "localhost:4711"),
+    ],
+)
+def test_the_address_for_partners(home: HubDirectory, names: str, listen: str, expected: str) -> None:
+    home.ports.write_text(json.dumps({"exchange": 4711, "enrolment": 4712}))
+    assert home.address(names, listen, "exchange") == expected
+
+
+def test_no_address_before_the_hub_has_run(home: HubDirectory) -> None:
+    with pytest.raises(InvalidInputError, match="--address"):
+        home.address("localhost", "127.0.0.1:0", "exchange")
+
+
+def test_a_renewed_server_certificate(home: HubDirectory) -> None:
+    before = home.hub_certificate.read_bytes()
+    renew_hub_certificate(home, ["hub.example"], 365, NOW + timedelta(days=300))
+    after = home.hub_certificate.read_bytes()
+    assert after != before
+    assert home.hub_key.stat().st_mode & 0o777 == 0o600
+    later = NOW + timedelta(days=600)
+    assert identify(after, TrustBundle.parse(home.trusted()), later).is_hub
+
+
+def test_a_key_that_others_can_read_is_not_used(home: HubDirectory) -> None:
+    home.ca_key.chmod(0o644)
+    with pytest.raises(UntrustedError):
+        home.authority()
