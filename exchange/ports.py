@@ -36,6 +36,9 @@ class ObjectStore(Protocol):
     def put_bytes(self, data: bytes, digest: str) -> None:
         """Store bytes whose digest is known."""
 
+    def put_many(self, items: Sequence[tuple[bytes, str]]) -> None:
+        """Store a group of small objects, (data, digest) each; far cheaper than one by one."""
+
     def read(self, digest: str) -> bytes:
         """All bytes; raises NotFoundError, or StorageError where they do not have that digest any more."""
 
@@ -49,10 +52,17 @@ class ObjectStore(Protocol):
         """Size in bytes; raises NotFoundError."""
 
     def digests(self) -> Iterator[tuple[str, int, datetime]]:
-        """(digest, bytes, stored at) of every object; the hub's fsck walks this."""
+        """(digest, bytes, last put at) of every object; the hub's fsck walks this."""
 
-    def delete(self, digest: str) -> None:
-        """Remove an object that nothing refers to; absent is fine."""
+    def delete(self, digest: str, before: datetime | None = None) -> bool:
+        """Remove an object that nothing refers to, unless it was put again at or after `before`; absent is fine.
+
+        Whether it was removed. Putting an object that is there already counts as putting it again, so a sweep
+        with a grace period cannot take what a publish in progress relies on.
+        """
+
+    def discard_incoming(self, before: datetime) -> int:
+        """Remove what interrupted puts left behind, last touched before the instant; returns how many."""
 
 
 class EntryKind(StrEnum):
@@ -260,6 +270,39 @@ class InvitationStore(Protocol):
 
     def use_invitation(self, secret_hash: str, agency: AgencyId, now: datetime) -> bool:
         """Spend it, in one atomic step: False where it is unknown, another agency's, spent or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """A certificate this hub issued; `serial` in lower-case hex."""
+
+    serial: str
+    agency: AgencyId
+    issued_at: datetime
+    not_after: datetime
+
+
+class CertificateStore(Protocol):
+    """What was issued to whom, so that it can be revoked."""
+
+    def add_certificate(self, certificate: CertificateRecord) -> None:
+        """Durable on return; raises ConflictError for a serial that is there already."""
+
+    def certificates(self, agency: AgencyId | None = None) -> Sequence[CertificateRecord]:
+        """In the order of issue."""
+
+
+class LedgerArchive(LedgerStore, Protocol):
+    """A ledger store that can be checked from below, copied while it is in use, and filled from a copy."""
+
+    def damage(self) -> Sequence[str]:
+        """What the database itself finds wrong with its files, a line each; nothing where it cannot tell."""
+
+    def snapshot(self, path: Path) -> AbstractContextManager[LedgerStore]:
+        """Write all tables of one moment to a new SQLite file, whatever the driver, and open it for reading."""
+
+    def load(self, path: Path) -> None:
+        """Fill an empty store from a snapshot; raises ConflictError where there is anything in it."""
 
 
 @dataclass(frozen=True, slots=True)
