@@ -121,7 +121,7 @@ class HubDirectory:
                 found.append(identify(certificate, bundle, now))
         return sorted(found, key=lambda peer: (peer.agency, peer.serial))
 
-    def verifier(self) -> VerifierKey:
+    def log_verifier(self) -> VerifierKey:
         """The public half of the log's key, under the log's name."""
         return VerifierKey(
             log_origin(self.authority().jurisdiction), SigningKey.load(self.log_key).verify_key.public
@@ -133,7 +133,7 @@ class HubDirectory:
             jurisdiction=self.authority().jurisdiction,
             address=address,
             authority=read_public(self.ca_certificate).decode(),
-            log_key=str(self.verifier()),
+            log_key=str(self.log_verifier()),
             statement_key=str(SigningKey.load(self.statement_key).verify_key),
         )
 

@@ -51,8 +51,8 @@ def test_a_hub_is_made_once(home: HubDirectory) -> None:
 
 def test_the_card_says_what_the_keys_are(home: HubDirectory) -> None:
     card = home.card("localhost:8443")
-    assert VerifierKey.parse(card.log_key) == home.verifier()
-    assert home.verifier().name == "hechuan/500000"
+    assert VerifierKey.parse(card.log_key) == home.log_verifier()
+    assert home.log_verifier().name == "hechuan/500000"
     assert VerifyKey.parse(card.statement_key) == SigningKey.load(home.statement_key).verify_key
     assert card.authority.encode() == home.ca_certificate.read_bytes()
 

@@ -62,12 +62,14 @@ class SmallHub(member_pb2_grpc.EnrolmentServiceServicer, member_pb2_grpc.MemberS
             context.abort(grpc.StatusCode.UNAUTHENTICATED, error.message)
         return member_pb2.EnrollResponse(certificate_chain=chain)
 
+    def GetSelf(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return member_pb2.GetSelfResponse(agency=str(self._caller(context)))
+
     def ListKeys(self, request: Any, context: Any) -> Any:  # noqa: N802
         return member_pb2.ListKeysResponse(keys=[key for key in self.keys if key.agency == request.agency])
 
     def RegisterKey(self, request: Any, context: Any) -> Any:  # noqa: N802
-        pem = b"".join(cast("list[bytes]", context.auth_context()["x509_pem_cert"]))
-        caller = identify(pem, self.bundle, NOW).agency
+        caller = self._caller(context)
         envelope = Envelope.from_json_bytes(request.envelope)
         claim = parse_canonical(envelope.payload)
         key = VerifyKey.parse(claim["key"])
@@ -79,6 +81,10 @@ class SmallHub(member_pb2_grpc.EnrolmentServiceServicer, member_pb2_grpc.MemberS
         record = member_pb2.Key(id=key.keyid, agency=str(caller), public_key=str(key))
         self.keys.append(record)
         return member_pb2.RegisterKeyResponse(key=record, receipt=str(Receipt(0, (), note, entry)))
+
+    def _caller(self, context: Any) -> AgencyId:
+        pem = b"".join(cast("list[bytes]", context.auth_context()["x509_pem_cert"]))
+        return identify(pem, self.bundle, NOW).agency
 
     def card(self) -> HubCard:
         authority = self.authority.certificate_pem.decode()
