@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from exchange.errors import ConflictError, InvalidInputError, NotFoundError
-from exchange.ids import AgencyId, parse_jurisdiction
+from exchange.ids import parse_jurisdiction
 from exchange.ledger import VerifierKey
 from exchange.member import HubCard, log_origin, parse_address
 from exchange.trust.authority import Authority
-from exchange.trust.identity import Peer, TrustBundle, identify
+from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
 from exchange.trust.secret import (
     make_private_directory,
@@ -106,21 +104,6 @@ class HubDirectory:
         TrustBundle.parse({**self.trusted(), jurisdiction: pem})
         replace_private(self.trust / f"{jurisdiction}.pem", pem)
 
-    def keep_certificate(self, agency: AgencyId, chain: bytes) -> None:
-        """Remember a certificate that was given out, so that it can be listed and revoked."""
-        serial = x509.load_pem_x509_certificate(chain).serial_number
-        write_private(self.issued / f"{agency.name}-{serial:x}.pem", chain)
-
-    def certificates(self, now: datetime) -> list[Peer]:
-        """Certificates that this authority gave out and that are still valid, by agency and serial."""
-        bundle = TrustBundle.parse({self.authority().jurisdiction: read_public(self.ca_certificate)})
-        found: list[Peer] = []
-        for path in self.issued.glob("*.pem"):
-            certificate = read_public(path)
-            if x509.load_pem_x509_certificate(certificate).not_valid_after_utc > now:
-                found.append(identify(certificate, bundle, now))
-        return sorted(found, key=lambda peer: (peer.agency, peer.serial))
-
     def log_verifier(self) -> VerifierKey:
         """The public half of the log's key, under the log's name."""
         return VerifierKey(
@@ -171,7 +154,7 @@ def found_hub(
     """
     if home.settings.exists():
         raise ConflictError(f"此目录已有枢纽 / a hub is in this directory already: {home.root}")
-    for directory in (home.root, home.ca_key.parent, home.trust, home.issued, home.state):
+    for directory in (home.root, home.ca_key.parent, home.trust, home.state):
         make_private_directory(directory)
     authority = Authority.create(jurisdiction, ca_days, now)
     key, chain = authority.issue_hub(names, hub_days, now)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from exchange.errors import InvalidInputError, MalformedError
 from exchange.flow.enrol import invite as make_invitation
+from exchange.flow.enrol import issue
 from exchange.home import HubDirectory, found_hub, renew_hub_certificate
 from exchange.ids import AgencyId, parse_jurisdiction
 from exchange.member import HubCard
@@ -119,11 +120,8 @@ def sign(
 ) -> None:
     """Sign a certificate request that came another way; its own claims do not count. 离线签发证书。"""
     home, settings = _open(directory)
-    member, now = AgencyId.parse(agency), _now()
-    days = settings.identity.agency_certificate_days
-    chain = home.authority().sign_agency(read_public(csr), member, days, now)
-    home.keep_certificate(member, chain)
-    _emit(chain, output)
+    store, days = open_ledger(settings.store, home.state), settings.identity.agency_certificate_days
+    _emit(issue(store, home.authority(), AgencyId.parse(agency), read_public(csr), days, _now()), output)
 
 
 @app.command()
@@ -159,14 +157,16 @@ def revoke(
     from exchange.app import build
 
     member = AgencyId.parse(agency)
+    home, settings = _open(directory)
+    store = open_ledger(settings.store, home.state)
     application = build(directory)
     try:
         serials = [read_serial(serial)] if serial else []
         keys = [key] if key else []
         if not serials and not keys:
-            serials = [peer.serial for peer in application.home.certificates(_now()) if peer.agency == member]
-            keys = [record.id for record in application.ledger.keys(member)]
-        known = {application.ledger.key(name).agency for name in keys}
+            serials = [record.serial for record in store.certificates(member)]
+            keys = [record.id for record in store.keys(member)]
+        known = {store.key(name).agency for name in keys}
         if known - {member}:
             raise InvalidInputError(f"密钥不属于 {member} / the key does not belong to {member}")
         for name in serials:
@@ -188,13 +188,13 @@ def members(directory: Directory) -> None:
     ledger = open_ledger(settings.store, home.state)
     revoked = {record.serial or record.key_id for record in ledger.revocations()}
     table = Table("agency 机构", "kind 类别", "id", "until 有效至", "revoked 已吊销")
-    for peer in home.certificates(_now()):
+    for issued in ledger.certificates():
         table.add_row(
-            str(peer.agency),
+            str(issued.agency),
             "certificate 证书",
-            peer.serial,
-            f"{peer.not_after:%Y-%m-%d}",
-            "✗" if peer.serial in revoked else "",
+            issued.serial,
+            f"{issued.not_after:%Y-%m-%d}",
+            "✗" if issued.serial in revoked else "",
         )
     for record in ledger.keys(None):
         table.add_row(str(record.agency), "key 密钥", record.id, "", "✗" if record.id in revoked else "")

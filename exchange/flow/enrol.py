@@ -16,17 +16,20 @@ A caller learns only that an invitation was not accepted, not why. Looking up a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
+
+from cryptography import x509
 
 from exchange.errors import PermissionDeniedError, UnauthenticatedError
 from exchange.ids import AgencyId
 from exchange.member import HubCard, Invitation, hash_secret, new_secret, parse_secret
-from exchange.ports import InvitationStore
+from exchange.ports import CertificateRecord, CertificateStore, InvitationStore
 from exchange.trust.authority import HUB_NAME, Authority, check_request
 
-Keep = Callable[[AgencyId, bytes], None]
-"""(agency, certificate chain as PEM): remember what was given out."""
+
+class MemberStore(InvitationStore, CertificateStore, Protocol):
+    """Invitations, and what came of them."""
 
 
 def invite(
@@ -45,14 +48,13 @@ def invite(
 
 
 def redeem(
-    store: InvitationStore,
+    store: MemberStore,
     authority: Authority,
     agency: AgencyId,
     secret: str,
     csr_pem: bytes,
     days: int,
     now: datetime,
-    keep: Keep,
 ) -> bytes:
     """Certificate chain (PEM, leaf first) against an invitation's secret; `days` is the certificate's life.
 
@@ -65,6 +67,16 @@ def redeem(
             "the invitation is not accepted: it was used, has expired or is another's; ask the hub for a new one",
             detail={"reason": "INVITATION_REFUSED"},
         )
+    return issue(store, authority, agency, csr_pem, days, now)
+
+
+def issue(
+    store: CertificateStore, authority: Authority, agency: AgencyId, csr_pem: bytes, days: int, now: datetime
+) -> bytes:
+    """Steps (2) and (3) alone, for a request whose maker the operator knows; raises as Authority.sign_agency."""
     chain = authority.sign_agency(csr_pem, agency, days, now)  # (2)
-    keep(agency, chain)  # (3)
+    leaf = x509.load_pem_x509_certificate(chain)
+    store.add_certificate(  # (3)
+        CertificateRecord(f"{leaf.serial_number:x}", agency, now, leaf.not_valid_after_utc)
+    )
     return chain

@@ -10,14 +10,12 @@ import pytest
 
 from exchange.errors import ConflictError, InvalidInputError, MalformedError, UntrustedError
 from exchange.home import HubDirectory, found_hub, renew_hub_certificate
-from exchange.ids import AgencyId
 from exchange.ledger import VerifierKey
-from exchange.trust.authority import Authority, new_key_and_csr
+from exchange.trust.authority import Authority
 from exchange.trust.identity import TrustBundle, identify
 from exchange.trust.keys import SigningKey, VerifyKey
 
 NOW = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
-ECOLOGY = AgencyId.parse("500000/ecology")
 SETTINGS = '[hub]\njurisdiction = "500000"\n'
 
 
@@ -70,14 +68,6 @@ def test_another_jurisdiction_is_trusted_for_itself_only(home: HubDirectory) -> 
         with pytest.raises(error):
             home.trust_authority(jurisdiction, pem)
     assert set(home.trusted()) == {"500000", "510000"}
-
-
-def test_certificates_given_out_are_listed_while_they_are_valid(home: HubDirectory) -> None:
-    chain = home.authority().sign_agency(new_key_and_csr(ECOLOGY)[1], ECOLOGY, 10, NOW)
-    home.keep_certificate(ECOLOGY, chain)
-    bundle = TrustBundle.parse(home.trusted())
-    assert home.certificates(NOW) == [identify(chain, bundle, NOW)]
-    assert home.certificates(NOW + timedelta(days=11)) == []
 
 
 @pytest.mark.parametrize(

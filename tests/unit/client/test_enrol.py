@@ -19,6 +19,7 @@ from exchange.flow.enrol import redeem
 from exchange.ids import AgencyId
 from exchange.ledger import Checkpoint, Receipt, RightEdge, VerifierKey, extend, leaf_hash, sign_checkpoint
 from exchange.member import KEY_TYPE, HubCard, Invitation, hash_secret, log_origin, new_secret
+from exchange.ports import CertificateRecord
 from exchange.trust.authority import Authority
 from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope, verify
@@ -40,6 +41,7 @@ class SmallHub(member_pb2_grpc.EnrolmentServiceServicer, member_pb2_grpc.MemberS
         self.statement = SigningKey.generate()
         self.bundle = TrustBundle.parse({jurisdiction: self.authority.certificate_pem})
         self.open: set[str] = set()
+        self.issued: list[CertificateRecord] = []
         self.keys: list[member_pb2.Key] = []
         self.entry_key: Callable[[str], str] = lambda key: key
         self.address = ""
@@ -52,12 +54,16 @@ class SmallHub(member_pb2_grpc.EnrolmentServiceServicer, member_pb2_grpc.MemberS
     def add_invitation(self, secret_hash: str, agency: AgencyId, expires_at: datetime) -> None:
         self.open.add(secret_hash)
 
+    def add_certificate(self, certificate: CertificateRecord) -> None:
+        self.issued.append(certificate)
+
+    def certificates(self, agency: AgencyId | None = None) -> list[CertificateRecord]:
+        return self.issued
+
     def Enroll(self, request: Any, context: Any) -> Any:  # noqa: N802
         agency = AgencyId.parse(request.agency)
         try:
-            chain = redeem(
-                self, self.authority, agency, request.secret, request.csr, 10, NOW, lambda who, chain: None
-            )
+            chain = redeem(self, self.authority, agency, request.secret, request.csr, 10, NOW)
         except HechuanError as error:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, error.message)
         return member_pb2.EnrollResponse(certificate_chain=chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -9,6 +10,7 @@ from threading import Lock
 import pytest
 
 from exchange.errors import (
+    ConflictError,
     HechuanError,
     MalformedError,
     PermissionDeniedError,
@@ -18,6 +20,7 @@ from exchange.flow.enrol import invite, redeem
 from exchange.ids import AgencyId
 from exchange.ledger import VerifierKey
 from exchange.member import HubCard, Invitation, log_origin, new_secret
+from exchange.ports import CertificateRecord
 from exchange.trust.authority import Authority, new_key_and_csr
 from exchange.trust.identity import TrustBundle, identify
 from exchange.trust.keys import SigningKey
@@ -37,11 +40,12 @@ CARD = HubCard(
 _, CSR = new_key_and_csr(ECOLOGY)
 
 
-class MemoryInvitations:
-    """Driver of InvitationStore that forgets when the test ends."""
+class MemoryMembers:
+    """Driver of InvitationStore and CertificateStore that forgets when the test ends."""
 
     def __init__(self) -> None:
         self.open: dict[str, tuple[AgencyId, datetime]] = {}
+        self.issued: dict[str, CertificateRecord] = {}
         self._lock = Lock()
 
     def add_invitation(self, secret_hash: str, agency: AgencyId, expires_at: datetime) -> None:
@@ -56,44 +60,49 @@ class MemoryInvitations:
             del self.open[secret_hash]
             return True
 
+    def add_certificate(self, certificate: CertificateRecord) -> None:
+        if certificate.serial in self.issued:
+            raise ConflictError("this serial number was issued before")
+        self.issued[certificate.serial] = certificate
+
+    def certificates(self, agency: AgencyId | None = None) -> Sequence[CertificateRecord]:
+        return [record for record in self.issued.values() if agency in (None, record.agency)]
+
 
 @pytest.fixture
-def store() -> MemoryInvitations:
-    return MemoryInvitations()
+def store() -> MemoryMembers:
+    return MemoryMembers()
 
 
 @pytest.fixture
-def invitation(store: MemoryInvitations) -> Invitation:
+def invitation(store: MemoryMembers) -> Invitation:
     return invite(store, CARD, "localhost:8444", ECOLOGY, 72, NOW)
 
 
 def _redeem(
-    store: MemoryInvitations, secret: str, agency: AgencyId = ECOLOGY, csr: bytes = CSR, now: datetime = NOW
+    store: MemoryMembers, secret: str, agency: AgencyId = ECOLOGY, csr: bytes = CSR, now: datetime = NOW
 ) -> bytes:
-    return redeem(store, AUTHORITY, agency, secret, csr, 10, now, lambda agency, chain: None)
+    return redeem(store, AUTHORITY, agency, secret, csr, 10, now)
 
 
-def test_an_invitation_becomes_a_certificate(store: MemoryInvitations, invitation: Invitation) -> None:
-    kept: list[tuple[AgencyId, bytes]] = []
-    chain = redeem(
-        store, AUTHORITY, ECOLOGY, invitation.secret, CSR, 10, NOW, lambda *given: kept.append(given)
-    )
-    assert identify(chain, BUNDLE, NOW).agency == ECOLOGY
-    assert kept == [(ECOLOGY, chain)]
+def test_an_invitation_becomes_a_certificate(store: MemoryMembers, invitation: Invitation) -> None:
+    peer = identify(_redeem(store, invitation.secret), BUNDLE, NOW)
+    assert peer.agency == ECOLOGY
+    assert store.certificates() == [CertificateRecord(peer.serial, ECOLOGY, NOW, NOW + timedelta(days=10))]
 
 
-def test_the_hub_keeps_no_secret(store: MemoryInvitations, invitation: Invitation) -> None:
+def test_the_hub_keeps_no_secret(store: MemoryMembers, invitation: Invitation) -> None:
     assert invitation.secret not in repr(store.open)
     assert invitation.expires_at == NOW + timedelta(hours=72)
 
 
-def test_once_only(store: MemoryInvitations, invitation: Invitation) -> None:
+def test_once_only(store: MemoryMembers, invitation: Invitation) -> None:
     _redeem(store, invitation.secret)
     with pytest.raises(UnauthenticatedError):
         _redeem(store, invitation.secret)
 
 
-def test_once_only_however_many_ask_at_once(store: MemoryInvitations, invitation: Invitation) -> None:
+def test_once_only_however_many_ask_at_once(store: MemoryMembers, invitation: Invitation) -> None:
     def ask(_: int) -> bool:
         try:
             _redeem(store, invitation.secret)
@@ -106,7 +115,7 @@ def test_once_only_however_many_ask_at_once(store: MemoryInvitations, invitation
 
 
 def test_whatever_is_wrong_with_an_invitation_the_caller_hears_the_same(
-    store: MemoryInvitations, invitation: Invitation
+    store: MemoryMembers, invitation: Invitation
 ) -> None:
     said = set()
     for secret, agency, now in (
@@ -126,7 +135,7 @@ def test_whatever_is_wrong_with_an_invitation_the_caller_hears_the_same(
     [("", CSR, MalformedError), ("x" * 44, CSR, MalformedError), (None, b"junk", MalformedError)],
 )
 def test_nothing_is_spent_on_a_request_that_cannot_be_signed(
-    store: MemoryInvitations,
+    store: MemoryMembers,
     invitation: Invitation,
     secret: str | None,
     csr: bytes,
@@ -138,7 +147,7 @@ def test_nothing_is_spent_on_a_request_that_cannot_be_signed(
 
 
 @pytest.mark.parametrize("agency", ["510000/ecology", "500000/hub"])
-def test_a_hub_invites_only_its_own_members(store: MemoryInvitations, agency: str) -> None:
+def test_a_hub_invites_only_its_own_members(store: MemoryMembers, agency: str) -> None:
     with pytest.raises(PermissionDeniedError):
         invite(store, CARD, "localhost:8444", AgencyId.parse(agency), 72, NOW)
     assert not store.open

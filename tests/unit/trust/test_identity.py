@@ -46,7 +46,6 @@ BUNDLE = TrustBundle.parse({"500000": CHONGQING.certificate_pem, "510000": SICHU
 ECOLOGY = AgencyId.parse("500000/ecology")
 KEY_PEM, CSR = new_key_and_csr(ECOLOGY)
 LEAF = CHONGQING.sign_agency(CSR, ECOLOGY, 10, NOW)
-OPENSSL = shutil.which("openssl") or pytest.skip("the openssl command is not here", allow_module_level=True)
 
 
 def _usage(**true: bool) -> x509.KeyUsage:
@@ -331,7 +330,7 @@ def _openssl_verify(tmp_path: Path, root: bytes, leaf: bytes, *options: str) -> 
     (tmp_path / "root.pem").write_bytes(root)
     (tmp_path / "leaf.pem").write_bytes(leaf)
     command = [
-        OPENSSL,
+        "openssl",
         "verify",
         "-x509_strict",
         "-check_ss_sig",
@@ -344,20 +343,59 @@ def _openssl_verify(tmp_path: Path, root: bytes, leaf: bytes, *options: str) -> 
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("purpose", ["sslclient", "sslserver"])
-def test_openssl_agrees_with_what_we_issue(tmp_path: Path, purpose: str) -> None:
-    code, said = _openssl_verify(tmp_path, CHONGQING.certificate_pem, LEAF, "-purpose", purpose)
-    assert code == 0, said
+@pytest.mark.skipif(not shutil.which("openssl"), reason="the openssl command is not here")
+def test_the_openssl_command_agrees_with_what_we_issue(tmp_path: Path) -> None:
     _, hub = CHONGQING.issue_hub(["hub.example", "127.0.0.1", "::1"], 10, NOW)
-    for option in (["-verify_hostname", "hub.example"], ["-verify_ip", "127.0.0.1"], ["-verify_ip", "::1"]):
-        code, said = _openssl_verify(tmp_path, CHONGQING.certificate_pem, hub, "-purpose", purpose, *option)
+    for leaf, *options in (
+        (LEAF, "-purpose", "sslclient"),
+        (LEAF, "-purpose", "sslserver"),
+        (hub, "-purpose", "sslserver", "-verify_hostname", "hub.example"),
+        (hub, "-purpose", "sslserver", "-verify_ip", "127.0.0.1"),
+        (hub, "-purpose", "sslclient", "-verify_ip", "::1"),
+    ):
+        code, said = _openssl_verify(tmp_path, CHONGQING.certificate_pem, leaf, *options)
         assert code == 0, said
-
-
-def test_openssl_refuses_another_authority(tmp_path: Path) -> None:
     code, said = _openssl_verify(tmp_path, SICHUAN.certificate_pem, LEAF)
     assert code != 0
     assert "unable to get local issuer" in said
+
+
+def _context(tmp_path: Path, purpose: ssl.Purpose, key: bytes, chain: bytes, roots: bytes) -> ssl.SSLContext:
+    context = ssl.create_default_context(purpose, cadata=roots.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
+    pair = tmp_path / f"{purpose.shortname}.pem"
+    pair.write_bytes(key + chain)
+    context.load_cert_chain(pair)
+    return context
+
+
+def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> None:
+    """OpenSSL's library against itself, in memory: each side verifies the other in strict mode."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(down, up, server_hostname=name), server.wrap_bio(up, down, server_side=True)]
+    for _ in range(6):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    ends[1].write(b"hello")
+    assert ends[0].read(5) == b"hello"
+
+
+@pytest.mark.parametrize("name", ["hub.example", "127.0.0.1", "::1"])
+def test_openssl_shakes_hands_with_what_we_issue(tmp_path: Path, name: str) -> None:
+    hub_key, hub = CHONGQING.issue_hub(["hub.example", "127.0.0.1", "::1"], 10, NOW)
+    roots = CHONGQING.certificate_pem
+    server = _context(tmp_path, ssl.Purpose.CLIENT_AUTH, hub_key, hub, roots)
+    _shake_hands(_context(tmp_path, ssl.Purpose.SERVER_AUTH, KEY_PEM, LEAF, roots), server, name)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        _shake_hands(
+            _context(tmp_path, ssl.Purpose.SERVER_AUTH, KEY_PEM, LEAF, roots), server, "else.example"
+        )
+    # an agency's certificate names no host, so no agency can pose as the hub
+    posing = _context(tmp_path, ssl.Purpose.CLIENT_AUTH, KEY_PEM, LEAF, roots)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        _shake_hands(_context(tmp_path, ssl.Purpose.SERVER_AUTH, KEY_PEM, LEAF, roots), posing, name)
 
 
 @contextmanager
