@@ -74,10 +74,6 @@ class HubDirectory:
         return self.root / "trust"
 
     @property
-    def issued(self) -> Path:
-        return self.root / "issued"
-
-    @property
     def state(self) -> Path:
         return self.root / "state"
 

@@ -58,7 +58,7 @@ def init(
     life = Identity()
     home = HubDirectory(directory)
     hosts = [name.strip() for name in names.split(",") if name.strip()]
-    text = _toml({"hub": hub, "store": store})
+    text = settings_text({"hub": hub, "store": store})
     found_hub(home, jurisdiction, hosts, text, _now(), life.ca_certificate_days, life.hub_certificate_days)
     initialise(directory)
     out.print(f"[green]✓[/] hub {jurisdiction} is in {directory} 枢纽已建立", soft_wrap=True)
@@ -210,6 +210,17 @@ def renew(directory: Directory) -> None:
     out.print("[green]✓[/] renewed; restart the hub 证书已更新，请重启枢纽")
 
 
+def settings_text(sections: dict[str, dict[str, str]]) -> str:
+    """The text of hub.toml; empty sections are left out."""
+    # a JSON string without control characters is a TOML string
+    lines = ["# Settings of this hub. Every name and its default: exchange/settings.py"]
+    for section, values in sections.items():
+        if values:
+            lines.append(f"\n[{section}]")
+            lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
 def read_serial(text: str) -> str:
     """A certificate's serial number, hex in any of the usual spellings, as revocations hold it."""
     digits = text.replace(":", "").lower().removeprefix("0x").lstrip("0")
@@ -233,16 +244,6 @@ def _emit(data: bytes, output: Path | None) -> None:
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-
-
-def _toml(sections: dict[str, dict[str, str]]) -> str:
-    # a JSON string without control characters is a TOML string
-    lines = ["# Settings of this hub. Every name and its default: exchange/settings.py"]
-    for section, values in sections.items():
-        if values:
-            lines.append(f"\n[{section}]")
-            lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
-    return "\n".join(lines) + "\n"
 
 
 def _now() -> datetime:
