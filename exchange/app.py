@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import grpc
 import structlog
 
 from exchange.contract.load import shipped_contracts
@@ -23,19 +24,17 @@ from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
-from exchange.ledger import VerifierKey
-from exchange.ports import Clock, LedgerStore, ObjectStore, Record
+from exchange.ports import Clock, ObjectStore, Record
 from exchange.serve.caller import Gate
-from exchange.serve.catalog import CatalogServicer, HubCard
+from exchange.serve.catalog import CatalogServicer, HubFacts
 from exchange.serve.exchange import ExchangeServicer
 from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.server import Ports, Tls, run
 from exchange.settings import Settings, load_settings
-from exchange.store import open_ledger, open_objects
+from exchange.store import SqlLedgerStore, open_ledger, open_objects
 from exchange.store.duck import DuckTableEngine
-from exchange.trust.authority import Authority
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
 from exchange.v1 import (
@@ -68,7 +67,7 @@ class Application:
     home: HubDirectory
     settings: Settings
     clock: Clock
-    ledger: LedgerStore
+    ledger: SqlLedgerStore
     objects: ObjectStore
     contracts: ContractRegistry
     keys: KeyRing
@@ -76,7 +75,7 @@ class Application:
     catalogue: Catalogue
     publisher: Publisher
     reader: Reader
-    card: HubCard
+    facts: HubFacts
 
     def close(self) -> None:
         """Finish what waits to be appended."""
@@ -99,14 +98,20 @@ def build(directory: Path) -> Application:
     checks = CheckRoom(ledger, objects, engine, contracts, settings.identity.revocation_refresh_seconds)
     log_key = SigningKey.load(home.log_key)
     statement_key = SigningKey.load(home.statement_key)
-    verifier = VerifierKey(f"hechuan/{hub}", log_key.verify_key.public)
+    verifier = home.log_verifier()
 
     def observe(records: Sequence[Record]) -> None:
         keys.observe(records)
         checks.observe(records)
 
     appender = Appender(
-        ledger, LogSigner(verifier, log_key.sign), hub, clock, settings.serve.group_commit_max, observe
+        ledger,
+        objects,
+        LogSigner(verifier, log_key.sign),
+        hub,
+        clock,
+        settings.serve.group_commit_max,
+        observe,
     )
     return Application(
         home=home,
@@ -120,7 +125,7 @@ def build(directory: Path) -> Application:
         catalogue=Catalogue(contracts, keys, appender, hub, settings.limit),
         publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, settings.limit, spool),
         reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit),
-        card=HubCard(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
+        facts=HubFacts(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
     )
 
 
@@ -146,54 +151,55 @@ def serve(directory: Path, announce: Callable[[Ports], None] = lambda ports: Non
 async def _serve(application: Application, announce: Callable[[Ports], None]) -> None:
     home, settings = application.home, application.settings
     bundle = TrustBundle.parse(home.trusted())
-    gate = Gate(bundle, application.keys, application.clock)
     feed = Feed(application.ledger, settings.serve.heartbeat_seconds)
-    authority = Authority.load(home.ca_key, home.ca_certificate)
-
-    def admit(agency: AgencyId, secret: str, csr: bytes) -> bytes:
-        days = settings.identity.agency_certificate_days
-        return redeem(application.ledger, authority, agency, secret, csr, days, application.clock.now())
-
-    def register(server: object) -> None:
-        exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
-            ExchangeServicer(
-                gate,
-                application.publisher,
-                application.reader,
-                application.ledger,
-                application.objects,
-                application.contracts,
-                feed,
-                settings.limit,
-            ),
-            server,
-        )
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(
-            CatalogServicer(
-                gate,
-                application.card,
-                application.ledger,
-                application.contracts,
-                application.catalogue,
-                settings.limit,
-            ),
-            server,
-        )
-        ledger_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(gate, application.ledger), server)
-        member_pb2_grpc.add_MemberServiceServicer_to_server(
-            MemberServicer(gate, application.ledger, application.catalogue), server
-        )
-
-    def register_enrolment(server: object) -> None:
-        member_pb2_grpc.add_EnrolmentServiceServicer_to_server(EnrolmentServicer(admit), server)
+    gate = Gate(bundle, application.keys, application.clock)
 
     def started(ports: Ports) -> None:
-        write_ports(home.state / "ports.json", ports)
+        write_ports(home.ports, ports)
         _log.info("serving", hub=settings.hub.jurisdiction, port=ports.exchange, enrolment=ports.enrolment)
         announce(ports)
 
     tls = Tls(home.hub_key.read_bytes(), home.hub_certificate.read_bytes(), bundle.roots_pem())
-    await run(settings, tls, SERVICES, register, register_enrolment, [feed.run], started)
+    await run(
+        settings,
+        tls,
+        SERVICES,
+        lambda server: _add_services(application, gate, feed, server),
+        lambda server: _add_enrolment(application, server),
+        [feed.run],
+        started,
+    )
+
+
+def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc.aio.Server) -> None:
+    limit, ledger, contracts = application.settings.limit, application.ledger, application.contracts
+    exchange = ExchangeServicer(
+        gate,
+        application.publisher,
+        application.reader,
+        ledger,
+        application.objects,
+        contracts,
+        feed,
+        limit,
+    )
+    catalog = CatalogServicer(gate, application.facts, ledger, contracts, application.catalogue, limit)
+    exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+    ledger_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(gate, ledger), server)
+    member = MemberServicer(gate, ledger, application.catalogue)
+    member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
+
+
+def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:
+    authority = application.home.authority()
+    days = application.settings.identity.agency_certificate_days
+
+    def admit(agency: AgencyId, secret: str, csr: bytes) -> bytes:
+        now = application.clock.now()
+        return redeem(application.ledger, authority, agency, secret, csr, days, now)
+
+    member_pb2_grpc.add_EnrolmentServiceServicer_to_server(EnrolmentServicer(admit), server)
 
 
 def write_ports(path: Path, ports: Ports) -> None:

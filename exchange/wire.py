@@ -17,7 +17,7 @@ from exchange.ids import ContractRef, DatasetId
 from exchange.ports import BatchRecord, ContractRecord, DatasetRecord, Entry, KeyRecord
 from exchange.v1 import catalog_pb2, common_pb2, exchange_pb2, member_pb2
 
-ENCODINGS: Final[Mapping[int, Encoding]] = {
+ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
     common_pb2.ENCODING_ARROW_STREAM: Encoding.ARROW_STREAM,
     common_pb2.ENCODING_CSV: Encoding.CSV,
@@ -96,14 +96,14 @@ def encoding(number: int) -> Encoding:
     if number == common_pb2.ENCODING_UNSPECIFIED:
         return Encoding.ARROW_STREAM
     try:
-        return ENCODINGS[number]
+        return ENCODINGS[common_pb2.Encoding.ValueType(number)]
     except KeyError:
         raise InvalidInputError(f"unknown encoding {number}") from None
 
 
-def encoding_number(value: Encoding) -> common_pb2.Encoding:
+def encoding_number(value: Encoding) -> common_pb2.Encoding.ValueType:
     """The other way round."""
-    return common_pb2.Encoding.ValueType(_ENCODING_NUMBERS[value])
+    return _ENCODING_NUMBERS[value]
 
 
 def operator(number: int) -> str:

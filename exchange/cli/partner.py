@@ -27,7 +27,7 @@ from exchange.errors import InvalidInputError
 from exchange.v1 import common_pb2
 
 Home = Annotated[Path, typer.Option("--home", envvar="HECHUAN_HOME", help="What `agency enroll` made.")]
-Hub = Annotated[str | None, typer.Option("--hub", help="Another address of the hub, host:port.")]
+Hub = Annotated[str | None, typer.Option("--hub", help="Jurisdiction of another hub that was joined.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="File to write; standard output otherwise.")
 ]

@@ -32,8 +32,8 @@ _BY_STATUS: Final = {
 
 def error_of(error: grpc.RpcError) -> errors.HechuanError:
     """The hub's error as the class it was there."""
-    status = rpc_status.from_call(error)
-    code = error.code()
+    assert isinstance(error, grpc.Call)
+    status, code = rpc_status.from_call(error), error.code()
     if status is None:
         kind = _BY_STATUS.get(code, errors.HechuanError)
         return kind(f"{code.name}: {error.details()}")

@@ -127,12 +127,15 @@ class Client(AbstractContextManager["Client"]):
 
 
 def connect(home: Path | str, hub: str | None = None) -> Client:
-    """Open a connection with what `hechuan agency enroll` left in `home`; `hub` overrides the address."""
-    profile = Profile.load(Path(home))
+    """Open a connection with what `hechuan agency enroll` left in `home`.
+
+    `hub` is the jurisdiction of another hub that was joined; the agency's own otherwise.
+    """
+    profile = Profile.load(Path(home), hub)
     credentials = grpc.ssl_channel_credentials(profile.authorities(), profile.tls_key(), profile.tls_chain())
     options = (
         ("grpc.max_receive_message_length", 8 << 20),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     )
-    return Client(profile, grpc.secure_channel(hub or profile.hub, credentials, options))
+    return Client(profile, grpc.secure_channel(profile.hub, credentials, options))

@@ -206,7 +206,7 @@ def read_quarantine(
     dataset: str,
     batch: str | None,
     corrected: bool,
-    encoding: common_pb2.Encoding = common_pb2.ENCODING_ARROW_STREAM,
+    encoding: common_pb2.Encoding.ValueType = common_pb2.ENCODING_ARROW_STREAM,
 ) -> Rows:
     """Ask for rejected rows."""
     request = exchange_pb2.QuarantineRequest(

@@ -1,6 +1,6 @@
 """Group commit: whatever waits is appended in one transaction, under one signed checkpoint.
 
-(0) take the turn to append; nobody else appends until it ends
+(0) store the group's small objects; take the turn to append: nobody else appends until it ends
 (1) drop what the ledger holds already (same idempotency key)
 (2) form the entries, hash them into the tree
 (3) sign the checkpoint of the grown tree
@@ -34,7 +34,17 @@ from exchange.ledger import (
     load_edge,
     sign_checkpoint,
 )
-from exchange.ports import BatchRecord, Clock, Entry, EntryKind, Head, LedgerStore, Record, Sequencer
+from exchange.ports import (
+    BatchRecord,
+    Clock,
+    Entry,
+    EntryKind,
+    Head,
+    LedgerStore,
+    ObjectStore,
+    Record,
+    Sequencer,
+)
 
 IdempotencyKey = tuple[AgencyId, str]
 
@@ -54,6 +64,8 @@ class Draft:
     body: Body
     batch_id: str | None = None
     key: IdempotencyKey | None = None
+    # Small objects, (data, digest), that the entry speaks of; large ones are stored by the caller.
+    objects: tuple[tuple[bytes, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class Appender:
     def __init__(
         self,
         ledger: LedgerStore,
+        objects: ObjectStore,
         log: LogSigner,
         hub: str,
         clock: Clock,
@@ -85,6 +98,7 @@ class Appender:
         on_append: Callable[[Sequence[Record]], None] = lambda records: None,
     ) -> None:
         self._ledger = ledger
+        self._objects = objects
         self._log = log
         self._hub = hub
         self._clock = clock
@@ -151,6 +165,7 @@ class Appender:
                 future.set_result(outcome)
 
     def _commit(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+        self._objects.put_many([item for draft in drafts for item in draft.objects])
         with self._ledger.sequence() as turn:  # (0)
             known = turn.batches_by_key(draft.key for draft in drafts if draft.key)
             fresh = _first_of_each(drafts, known)  # (1)

@@ -31,13 +31,13 @@ from exchange.flow.append import Appended, Appender, Draft
 from exchange.flow.entry import contract_body, key_body, revocation_body
 from exchange.flow.registry import ContractRegistry, KeyRing
 from exchange.ids import AgencyId, ContractRef, digest_of
+from exchange.member import KEY_TYPE
 from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 from exchange.trust.policy import may_register_contract
 
 CONTRACT_TYPE: Final = "application/vnd.hechuan.contract+json"
-KEY_TYPE: Final = "application/vnd.hechuan.key+json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Checked:
 
     parquet: Path | bytes
     digest: str
-    bytes: int
+    size: int
     encoded_by_hub: bool
     result: CheckResult
     report: bytes | None
@@ -42,7 +42,7 @@ class Checked:
     def stored_json(self) -> dict[str, Any]:
         """The entry's `object` member."""
         by = "hub" if self.encoded_by_hub else "publisher"
-        return {"bytes": self.bytes, "digest": self.digest, "encoded_by": by}
+        return {"bytes": self.size, "digest": self.digest, "encoded_by": by}
 
     def verdict_json(self) -> dict[str, Any]:
         """The entry's `verdict` member."""
@@ -102,7 +102,7 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
     return Checked(
         parquet=source,
         digest=manifest.digest,
-        bytes=manifest.bytes,
+        size=manifest.bytes,
         encoded_by_hub=False,
         result=result,
         report=report_of(result, check.contract),
@@ -134,7 +134,7 @@ def _encode_and_check(
     return Checked(
         parquet=target,
         digest=digest,
-        bytes=target.stat().st_size,
+        size=target.stat().st_size,
         encoded_by_hub=True,
         result=result,
         report=report_of(result, check.contract),

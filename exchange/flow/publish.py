@@ -173,26 +173,27 @@ class Publisher:
         checked = check_batch(source, manifest, check, self.limit, self.spool)  # (5) (6)
         try:
             refuse(checked, admitted.contract)
-            self._store(checked, manifest, source)  # (7)
+            small = self._store(checked, manifest, source)  # (7)
         finally:
             checked.close()
         body = batch_body(
             admitted.id, admitted.envelope, admitted.public_key, checked.stored_json(), checked.verdict_json()
         )
-        return Draft(body, admitted.id, (manifest.publisher, manifest.idempotency_key))
+        return Draft(body, admitted.id, (manifest.publisher, manifest.idempotency_key), small)
 
-    def _store(self, checked: Checked, manifest: Manifest, source: Path | bytes) -> None:
+    def _store(
+        self, checked: Checked, manifest: Manifest, source: Path | bytes
+    ) -> tuple[tuple[bytes, str], ...]:
+        """Files now; what is in memory is handed on, to be stored with the group it is appended in."""
+        parts: list[tuple[Path | bytes, str]] = [(checked.parquet, checked.digest)]
         if checked.encoded_by_hub:
-            self._put(source, manifest.digest)
-        self._put(checked.parquet, checked.digest)
+            parts.append((source, manifest.digest))
         if checked.report is not None:
-            self._objects.put_bytes(checked.report, digest_of(checked.report))
-
-    def _put(self, data: Path | bytes, digest: str) -> None:
-        if isinstance(data, bytes):
-            self._objects.put_bytes(data, digest)
-        else:
-            self._objects.put_file(data, digest)
+            parts.append((checked.report, digest_of(checked.report)))
+        for data, digest in parts:
+            if isinstance(data, Path):
+                self._objects.put_file(data, digest)
+        return tuple((data, digest) for data, digest in parts if isinstance(data, bytes))
 
 
 def check_manifest(manifest: Manifest, caller: AgencyId, now: datetime, limit: Limit) -> None:

@@ -305,7 +305,7 @@ class FetchedPart:
     record: BatchRecord
     envelope: bytes
     digest: str
-    bytes: int
+    size: int
 
 
 def read_part(

@@ -23,10 +23,10 @@ class Gate:
 
     def peer(self, context: grpc.aio.ServicerContext[Any, Any]) -> Peer:
         """The caller's certificate, checked; raises UnauthenticatedError."""
-        chain = context.auth_context().get("x509_pem_cert")
+        chain = list(context.auth_context().get("x509_pem_cert", ()))
         if not chain:
             raise UnauthenticatedError("no client certificate was presented")
-        peer = identify(bytes(chain[0]), self._bundle, self._clock.now())
+        peer = identify(chain[0], self._bundle, self._clock.now())
         self._keys.check_certificate(peer.serial)
         return peer
 

@@ -22,8 +22,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class HubCard:
-    """What a partner must know of the hub."""
+class HubFacts:
+    """What the hub says of itself."""
 
     jurisdiction: str
     log_key: str
@@ -37,14 +37,14 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     def __init__(
         self,
         gate: Gate,
-        card: HubCard,
+        facts: HubFacts,
         ledger: LedgerStore,
         contracts: ContractRegistry,
         catalogue: Catalogue,
         limit: Limit,
     ) -> None:
         self._gate = gate
-        self._card = card
+        self._facts = facts
         self._ledger = ledger
         self._contracts = contracts
         self._catalogue = catalogue
@@ -56,10 +56,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_pb2.GetHubResponse:
         self._gate.agency(context)
         return catalog_pb2.GetHubResponse(
-            jurisdiction=self._card.jurisdiction,
-            log_key=self._card.log_key,
-            statement_key=self._card.statement_key,
-            version=self._card.version,
+            jurisdiction=self._facts.jurisdiction,
+            log_key=self._facts.log_key,
+            statement_key=self._facts.statement_key,
+            version=self._facts.version,
         )
 
     @answers

@@ -192,7 +192,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             envelope=found.envelope,
             receipt=receipt_of(self._ledger, found.record.index),
             digest=found.digest,
-            bytes=found.bytes,
+            bytes=found.size,
         )
 
     @answers
