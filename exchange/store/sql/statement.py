@@ -1,0 +1,206 @@
+"""Every statement the ledger runs, built once and compiled once for its database.
+
+They are handed to the driver as text: on the way of each small batch there is no time to build or look up queries.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from exchange.store.sql.schema import (
+    batch,
+    certificate,
+    checkpoint,
+    contract,
+    dataset,
+    entry,
+    head,
+    invitation,
+    key,
+    revocation,
+    tile,
+)
+
+# lookups of several idempotency keys go in groups of at most this many
+KEYS_AT_ONCE: Final = 16
+CHANNEL: Final = "hechuan_head"
+# no ledger reaches it
+BEYOND: Final = (1 << 63) - 1
+
+
+class Statements:
+    """Texts for one database; parameters are named like columns unless the statement says otherwise."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._heads()
+        self._batches()
+        self._members()
+
+    def _heads(self) -> None:
+        text, p = self._text, bindparam
+        self.head = text(select(head.c.size, head.c.note, head.c.recorded_at))
+        self.take_turn = text(select(head.c.size, head.c.recorded_at).with_for_update())
+        self.move_head = text(
+            update(head)
+            .where(head.c.size == p("old_size"))
+            .values(size=p("new_size"), note=p("note"), recorded_at=p("recorded_at"))
+        )
+        self.notify = f"SELECT pg_notify('{CHANNEL}', '')" if self._dialect.name == "postgresql" else None
+        self.add_checkpoint = self._insert(checkpoint)
+        self.checkpoint = text(select(checkpoint.c.note).where(checkpoint.c.size == p("size")))
+        self.add_entry = self._insert(entry)
+        self.entries = text(
+            select(entry)
+            .where(entry.c.idx >= p("start"), entry.c.idx < p("end"))
+            .order_by(entry.c.idx)
+            .limit(p("page"))
+        )
+        self.newest_at = text(
+            select(entry.c.idx)
+            .where(entry.c.recorded_at <= p("instant"))
+            .order_by(entry.c.recorded_at.desc(), entry.c.idx.desc())
+            .limit(p("page"))
+        )
+        self.tile = text(select(tile.c.hashes).where(tile.c.level == p("level"), tile.c.idx == p("idx")))
+        self.put_tile = self._upsert(tile, {"hashes": lambda old, new: new.hashes})
+
+    def _batches(self) -> None:
+        text, p = self._text, bindparam
+        at, before = batch.c.idx.asc(), batch.c.idx < p("before")
+        self.add_batch = self._insert(batch)
+        self.batch = text(select(batch).where(batch.c.id == p("id")))
+        self.batches_by_key = {count: text(_by_keys(count)) for count in (1, KEYS_AT_ONCE)}
+        self.batches_of_dataset = text(
+            select(batch).where(batch.c.dataset == p("dataset"), before).order_by(at)
+        )
+        self.batches_of_contract = text(
+            select(batch).where(batch.c.contract == p("contract"), before).order_by(at)
+        )
+        self.newest_batches = {
+            (by_dataset, by_publisher): text(_newest(by_dataset, by_publisher))
+            for by_dataset in (False, True)
+            for by_publisher in (False, True)
+        }
+        new_contract = {"contract": lambda old, new: new.contract, "version": lambda old, new: new.version}
+        self.add_to_dataset = self._upsert(
+            dataset,
+            {
+                **new_contract,
+                "batches": lambda old, new: old.batches + new.batches,
+                "accepted": lambda old, new: old.accepted + new.accepted,
+                "rejected": lambda old, new: old.rejected + new.rejected,
+                "period_from": lambda old, new: _lesser(old.period_from, new.period_from),
+                "period_until": lambda old, new: _greater(old.period_until, new.period_until),
+                "updated_at": lambda old, new: new.updated_at,
+            },
+        )
+        self.dataset = text(select(dataset).where(dataset.c.id == p("id")))
+        # an owner's datasets are those between "<owner>/" and "<owner>0", the next character
+        page = select(dataset).where(dataset.c.id > p("after"), dataset.c.id < p("until"))
+        page = page.order_by(dataset.c.id).limit(p("page"))
+        self.datasets = text(page)
+        self.datasets_of_contract = text(page.where(dataset.c.contract == p("contract")))
+
+    def _members(self) -> None:
+        text, p = self._text, bindparam
+        self.add_contract = self._insert(contract)
+        self.contracts = text(select(contract))
+        self.contracts_of_name = text(select(contract).where(contract.c.name == p("name")))
+        self.add_key = self._insert(key)
+        self.revoke_key = text(
+            update(key)
+            .where(key.c.id == p("key_id"), key.c.agency == p("owner"), key.c.revoked_index.is_(None))
+            .values(revoked_index=p("revoked_at"))
+        )
+        self.key = text(select(key).where(key.c.id == p("id")))
+        self.keys = text(select(key).order_by(key.c.idx))
+        self.keys_of_agency = text(select(key).where(key.c.agency == p("agency")).order_by(key.c.idx))
+        self.add_revocation = self._insert(revocation)
+        self.revocations = text(select(revocation).order_by(revocation.c.idx))
+        self.add_invitation = text(
+            insert(invitation).values(
+                secret_hash=p("secret_hash"), agency=p("agency"), expires_at=p("expires_at")
+            )
+        )
+        self.use_invitation = text(
+            update(invitation)
+            .where(
+                invitation.c.secret_hash == p("hash"),
+                invitation.c.agency == p("owner"),
+                invitation.c.used_at.is_(None),
+                invitation.c.expires_at > p("now"),
+            )
+            .values(used_at=p("now"))
+        )
+        order = certificate.c.issued_at, certificate.c.serial
+        self.add_certificate = self._insert(certificate)
+        self.certificates = text(select(certificate).order_by(*order))
+        self.certificates_of_agency = text(
+            select(certificate).where(certificate.c.agency == p("agency")).order_by(*order)
+        )
+
+    def _text(self, statement: Executable) -> str:
+        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        text = str(compiled)
+        # SQLite's LIMIT comes with an OFFSET 0, as a parameter of SQLAlchemy's own
+        for name, value in compiled.params.items():
+            if isinstance(value, int):
+                text = text.replace(compiled.bindtemplate % {"name": name}, str(value))
+        return text
+
+    def _insert(self, table: Table) -> str:
+        return self._text(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+
+    def _upsert(self, table: Table, changes: dict[str, Any]) -> str:
+        """Insert, or where the primary key exists, set each column to change(old row, new row)."""
+        make = postgresql_insert if self._dialect.name == "postgresql" else sqlite_insert
+        statement = make(table).values({column.name: bindparam(column.name) for column in table.c})
+        changed = {name: change(table.c, statement.excluded) for name, change in changes.items()}
+        return self._text(
+            statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+        )
+
+
+def _by_keys(count: int) -> Executable:
+    keys = [
+        and_(
+            batch.c.publisher == bindparam(f"publisher_{at}"),
+            batch.c.idempotency_key == bindparam(f"key_{at}"),
+        )
+        for at in range(count)
+    ]
+    return select(batch).where(or_(*keys))
+
+
+def _newest(by_dataset: bool, by_publisher: bool) -> Executable:
+    found = select(batch).where(batch.c.idx < bindparam("before"))
+    if by_dataset:
+        found = found.where(batch.c.dataset == bindparam("dataset"))
+    if by_publisher:
+        found = found.where(batch.c.publisher == bindparam("publisher"))
+    return found.order_by(batch.c.idx.desc()).limit(bindparam("page"))
+
+
+def _lesser(old: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((or_(old.is_(None), new < old), new), else_=old)
+
+
+def _greater(old: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((or_(old.is_(None), new > old), new), else_=old)
