@@ -25,6 +25,7 @@ from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
 from exchange.ports import Clock, ObjectStore, Record
+from exchange.serve import metrics
 from exchange.serve.caller import Gate
 from exchange.serve.catalog import CatalogServicer, HubFacts
 from exchange.serve.exchange import ExchangeServicer
@@ -33,7 +34,8 @@ from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.server import Ports, Tls, run
 from exchange.settings import Settings, load_settings
-from exchange.store import SqlLedgerStore, open_ledger, open_objects
+from exchange.store import open_ledger, open_objects
+from exchange.store.sql import SqlLedgerStore
 from exchange.store.duck import DuckTableEngine
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
@@ -101,6 +103,7 @@ def build(directory: Path) -> Application:
     verifier = home.log_verifier()
 
     def observe(records: Sequence[Record]) -> None:
+        metrics.appended(records)
         keys.observe(records)
         checks.observe(records)
 

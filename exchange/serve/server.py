@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from exchange.serve import metrics
 from exchange.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -69,6 +71,10 @@ async def run(
     started: Callable[[Ports], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
+    threads = settings.limit.concurrent_queries + settings.limit.large_publishes + settings.serve.workers
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, "worker"))
+    if settings.hub.listen_metrics:
+        metrics.listen(settings.hub.listen_metrics)
     health = HealthServicer()
     main = grpc.aio.server(options=server_options(settings))
     register(main)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NoReturn
 
@@ -18,6 +19,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from exchange import errors
+from exchange.serve import metrics
 
 DOMAIN: Final = "hechuan"
 _MAX_VIOLATIONS: Final = 50
@@ -96,36 +98,50 @@ async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) 
     raise AssertionError("abort returns")
 
 
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, errors.HechuanError) else "INTERNAL"
+
+
 _Unary = Callable[[Any, Any, Any], Awaitable[Any]]
 _Stream = Callable[[Any, Any, Any], AsyncIterator[Any]]
 
 
 def answers(method: _Unary) -> _Unary:
-    """Wrap a handler that returns one response."""
+    """Wrap a handler that returns one response: errors become statuses, the call is counted."""
+    name = method.__name__
 
     @functools.wraps(method)
     async def wrapped(self: Any, request: Any, context: Any) -> Any:
+        started, code = time.monotonic(), "CANCELLED"
         try:
-            return await method(self, request, context)
-        except grpc.aio.AbortError:
-            raise
+            response = await method(self, request, context)
+            code = "OK"
         except Exception as error:
+            code = _code(error)
             await refuse(context, error)
+        else:
+            return response
+        finally:
+            metrics.ended(name, code, time.monotonic() - started)
 
     return wrapped
 
 
 def streams(method: _Stream) -> _Stream:
     """Wrap a handler that yields responses; errors inside the generator count too."""
+    name = method.__name__
 
     @functools.wraps(method)
     async def wrapped(self: Any, request: Any, context: Any) -> AsyncIterator[Any]:
+        started, code = time.monotonic(), "CANCELLED"
         try:
             async for response in method(self, request, context):
                 yield response
-        except grpc.aio.AbortError:
-            raise
+            code = "OK"
         except Exception as error:
+            code = _code(error)
             await refuse(context, error)
+        finally:
+            metrics.ended(name, code, time.monotonic() - started)
 
     return wrapped

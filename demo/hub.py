@@ -1,0 +1,119 @@
+"""A hub as a process of its own, with agencies enrolled at it; used by the demo, the tests and the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exchange.cli.main import app
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+
+
+def hechuan(*arguments: str | Path) -> None:
+    """Run a command in this process; raises what the command raises."""
+    app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+class HubProcess:
+    """`hechuan hub serve` on a directory; agencies' homes lie beside it."""
+
+    def __init__(
+        self,
+        root: Path,
+        jurisdiction: str,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        self.jurisdiction = jurisdiction
+        self.directory = root / f"hub-{jurisdiction}"
+        self.log = root / f"hub-{jurisdiction}.log"
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        if not self.directory.exists():
+            hechuan("hub", "init", self.directory, "--jurisdiction", jurisdiction, *options)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running hub."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where it listens: exchange, enrolment."""
+        found: dict[str, int] = json.loads((self.directory / "state" / "ports.json").read_text())
+        return found
+
+    @property
+    def address(self) -> str:
+        """For members."""
+        return f"localhost:{self.ports['exchange']}"
+
+    def start(self) -> None:
+        """Start, and wait until it listens; raises RuntimeError with the end of its log."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "exchange.cli", "hub", "serve", str(self.directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment},
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            if self._listens():
+                return
+            time.sleep(_POLL_SECONDS)
+        raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-2000:]}")
+
+    def _listens(self) -> bool:
+        try:
+            return self.ports.get("pid") == self.pid
+        except (OSError, ValueError):
+            return False
+
+    def stop(self) -> int:
+        """Ask it to drain, and wait; its exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(_STOP_SECONDS)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """As a power cut would, as far as the process can tell."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def enroll(self, name: str) -> Path:
+        """Invite an agency and enrol it; its home."""
+        home, invitation = self.root / f"agency-{self.jurisdiction}-{name}", self.root / f"{name}.invitation.json"
+        hechuan("hub", "invite", self.directory, f"{self.jurisdiction}/{name}", "-o", invitation)
+        hechuan("agency", "enroll", invitation, "--home", home)
+        return home
