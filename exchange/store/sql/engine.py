@@ -20,7 +20,9 @@ _POOL: Final = 8
 _POOL_OVERFLOW: Final = 56
 _TRANSACTION_TIMEOUT_SINCE: Final = 170000
 _IMMEDIATE: Final = "hechuan_immediate"
-_LOCKED: Final = ("55P03",)
+_LOCKED: Final = "55P03"
+# the server has ended a session that was idle in its transaction, or whose transaction took too long
+_OUTSTAYED: Final = ("25P03", "25P04")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -85,8 +87,10 @@ def _translated(act: str, error: BaseException | None) -> HechuanError:
             return BusyError(f"cannot {act}: another process keeps the database locked")
         if code in _DAMAGED:
             return StorageError(f"cannot {act}: the database is damaged ({error})")
-    if isinstance(error, psycopg.Error) and error.sqlstate in _LOCKED:
+    if isinstance(error, psycopg.Error) and error.sqlstate == _LOCKED:
         return BusyError(f"cannot {act}: another process keeps the turn to append")
+    if isinstance(error, psycopg.Error) and error.sqlstate in _OUTSTAYED:
+        return UnavailableError(f"cannot {act}: the turn was held for too long and went to another")
     if isinstance(error, sqlite3.OperationalError | psycopg.OperationalError | psycopg.InterfaceError):
         return UnavailableError(f"cannot {act}: the database does not answer")
     return StorageError(f"cannot {act}: the database refused a statement ({type(error).__name__})")

@@ -112,10 +112,10 @@ def _follow_sqlite(engine: Engine, pause: Callable[[float], bool]) -> Iterator[N
 def _follow_postgresql(engine: Engine, pause: Callable[[float], bool]) -> Iterator[None]:
     """One item whenever a transaction that moved the head has committed, and now and then without."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()
-        connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
+        connection.detach()
+        connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         going_on = True
         while going_on:
             yield
