@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from exchange.errors import InvalidInputError, MalformedError
 from exchange.flow.enrol import invite as make_invitation
@@ -187,18 +186,11 @@ def members(directory: Directory) -> None:
     home, settings = _open(directory)
     ledger = open_ledger(settings.store, home.state)
     revoked = {record.serial or record.key_id for record in ledger.revocations()}
-    table = Table("agency 机构", "kind 类别", "id", "until 有效至", "revoked 已吊销")
     for issued in ledger.certificates():
-        table.add_row(
-            str(issued.agency),
-            "certificate 证书",
-            issued.serial,
-            f"{issued.not_after:%Y-%m-%d}",
-            "✗" if issued.serial in revoked else "",
-        )
+        until = f"until 有效至 {issued.not_after:%Y-%m-%d}"
+        _line(issued.agency, "certificate 证书", issued.serial, until, issued.serial in revoked)
     for record in ledger.keys(None):
-        table.add_row(str(record.agency), "key 密钥", record.id, "", "✗" if record.id in revoked else "")
-    out.print(table)
+        _line(record.agency, "key 密钥", record.id, "", record.id in revoked)
 
 
 @app.command()
@@ -236,6 +228,11 @@ def _open(directory: Path) -> tuple[HubDirectory, Settings]:
 
 def _card(home: HubDirectory, settings: Settings, address: str | None) -> HubCard:
     return home.card(address or home.address(settings.hub.names, settings.hub.listen, "exchange"))
+
+
+def _line(agency: AgencyId, kind: str, name: str, until: str, revoked: bool) -> None:
+    # a line each, never cut: ids are there to be copied into `revoke`
+    out.print(f"{agency!s:28} {kind}  {name}  {until}{'  revoked 已吊销' if revoked else ''}", soft_wrap=True)
 
 
 def _emit(data: bytes, output: Path | None) -> None:
