@@ -35,8 +35,8 @@ from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.server import Ports, Tls, run
 from exchange.settings import Settings, load_settings
 from exchange.store import open_ledger, open_objects
-from exchange.store.sql import SqlLedgerStore
 from exchange.store.duck import DuckTableEngine
+from exchange.store.sql import SqlLedgerStore
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
 from exchange.v1 import (

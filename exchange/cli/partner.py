@@ -170,6 +170,7 @@ def receipts(
     home: Home,
     dataset: Annotated[str, typer.Option(help="Batches of this dataset; of this agency otherwise.")] = "",
     batch: Annotated[str | None, typer.Option(help="Write the receipt of this batch.")] = None,
+    count: Annotated[int, typer.Option(help="How many batches to list.")] = 20,
     output: Output = None,
     hub: Hub = None,
 ) -> None:
@@ -180,7 +181,7 @@ def receipts(
             _ = output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
             return
         table = Table("index", "recorded (UTC)", "dataset", "kind", "rows", "rejected", "batch")
-        for found in client.batches(dataset):
+        for found in itertools.islice(client.batches(dataset), count):
             kind = common_pb2.BatchKind.Name(found.kind).removeprefix("BATCH_KIND_").lower()
             recorded = found.recorded_at.ToDatetime().isoformat(sep=" ", timespec="seconds")
             rows, rejected = f"{found.verdict.rows:,}", f"{found.verdict.rejected:,}"

@@ -120,10 +120,16 @@ class Client(AbstractContextManager["Client"]):
         request = ledger_pb2.GetReceiptRequest(batch=batch)
         return retried(lambda: self.ledger.GetReceipt(request, timeout=30)).receipt
 
-    def batches(self, dataset: str = "", limit: int = 100) -> Sequence[common_pb2.Batch]:
-        """Newest batches of a dataset, or of this agency."""
-        request = exchange_pb2.ListBatchesRequest(dataset=dataset, page_size=limit)
-        return list(retried(lambda: self.exchange.ListBatches(request, timeout=30)).batches)
+    def batches(self, dataset: str = "") -> Iterator[common_pb2.Batch]:
+        """Batches of a dataset, or of this agency, newest first; as many pages as are asked for."""
+        token = ""
+        while True:
+            request = exchange_pb2.ListBatchesRequest(dataset=dataset, page_size=1000, page_token=token)
+            page = retried(lambda request=request: self.exchange.ListBatches(request, timeout=30))  # type: ignore[misc]
+            yield from page.batches
+            token = page.next_page_token
+            if not token:
+                return
 
 
 def connect(home: Path | str, hub: str | None = None) -> Client:
