@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import pyarrow as pa
@@ -65,7 +66,7 @@ def _header(start: bytes, contract: Contract, limit: Limits) -> tuple[list[str],
 
 
 def _open(file: BinaryIO, names: list[str]) -> arrow_csv.CSVStreamingReader:
-    with foreign("the CSV file"):
+    with _explained():
         return arrow_csv.open_csv(
             file,
             read_options=arrow_csv.ReadOptions(
@@ -82,16 +83,21 @@ def _open(file: BinaryIO, names: list[str]) -> arrow_csv.CSVStreamingReader:
 
 
 def _next(reader: arrow_csv.CSVStreamingReader) -> pa.RecordBatch | None:
+    with _explained():
+        return next(reader, None)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what Arrow found in terms of rows and cells."""
     try:
         with foreign("the CSV file"):
-            return reader.read_next_batch()
-    except StopIteration:
-        return None
+            yield
     except MalformedError as error:
-        raise _explained(error) from None
+        raise _in_rows(error) from None
 
 
-def _explained(error: MalformedError) -> MalformedError | LimitExceededError:
+def _in_rows(error: MalformedError) -> MalformedError | LimitExceededError:
     found = _FIELDS.search(error.message)
     if found:
         row, expected, got = found.groups()

@@ -86,7 +86,8 @@ def _values(header: Struct, chunk: Chunk) -> int:
         return 0
     if inner.get(_ENCODING[kind]) == _DELTA_BYTE_ARRAY:
         raise LimitExceededError(
-            f"column {chunk.name}: encoding DELTA_BYTE_ARRAY does not declare its decoded size; use PLAIN or a dictionary"
+            f"column {chunk.name}: encoding DELTA_BYTE_ARRAY does not declare its decoded size; "
+            "use PLAIN or a dictionary"
         )
     return values
 

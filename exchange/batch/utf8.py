@@ -41,8 +41,9 @@ def check_utf8(file: BinaryIO) -> int:
             raise _foreign(error.object, error.start, at, line) from None
         zero = block.find(b"\0")
         if zero >= 0:
+            number = line + block.count(b"\n", 0, zero) + 1
             raise MalformedError(
-                f"第 {line + block.count(b'\n', 0, zero) + 1} 行有零字节，文件不是文本，请另存为 UTF-8 / "
+                f"第 {number} 行有零字节，文件不是文本，请另存为 UTF-8 / "
                 f"byte {offset + zero} is zero: the file is no text; save it as UTF-8"
             )
         offset += len(block)
@@ -58,7 +59,9 @@ def check_utf8(file: BinaryIO) -> int:
 def _check_start(block: bytes) -> None:
     for magic, (zh, en) in _MAGIC.items():
         if block.startswith(magic):
-            raise MalformedError(f"文件像是 {zh}，请另存为 UTF-8 文本 / the file looks like {en}; save it as UTF-8 text")
+            raise MalformedError(
+                f"文件像是 {zh}，请另存为 UTF-8 文本 / the file looks like {en}; save it as UTF-8 text"
+            )
 
 
 def _foreign(data: bytes, start: int, offset: int, before: int) -> MalformedError:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from exchange.batch.encode import encode
 from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
-from exchange.batch.parquet import encode
 from exchange.client.call import retried
 from exchange.client.verify import verify_receipt_text
 from exchange.errors import DigestMismatchError, InvalidInputError

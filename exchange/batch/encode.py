@@ -1,0 +1,90 @@
+"""Arrow written as Parquet: row groups of one size, the same bytes for the same rows."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import types
+
+from exchange.batch.limit import foreign
+from exchange.contract.model import Contract
+from exchange.contract.physical import conform
+from exchange.errors import InvalidInputError
+
+ROW_GROUP: Final = 1 << 17
+SMALL_ROWS: Final = 1000
+
+
+class Writer:
+    """Writes row groups of ROW_GROUP rows, whatever the sizes of the batches that come in.
+
+    The same batches and the same software give the same bytes. Small batches are left uncompressed: reading back
+    a row of them is three times as quick.
+    """
+
+    def __init__(self, target: Path | io.BytesIO, schema: pa.Schema, compression: str = "zstd") -> None:
+        self.rows = 0
+        self._schema = schema
+        self._pending: list[pa.RecordBatch] = []
+        self._waiting = 0
+        self._writer = pq.ParquetWriter(
+            target,
+            schema,
+            compression=compression,
+            compression_level=1 if compression == "zstd" else None,
+            use_dictionary=[field.name for field in schema if types.is_string(field.type)],
+            store_schema=False,
+        )
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch of the schema."""
+        self._pending.append(batch)
+        self._waiting += batch.num_rows
+        self.rows += batch.num_rows
+        if self._waiting >= ROW_GROUP:
+            self._flush(self._waiting - self._waiting % ROW_GROUP)
+
+    def close(self) -> None:
+        """Write what is left, and the footer."""
+        if self._waiting or not self.rows:
+            self._flush(self._waiting)
+        self._writer.close()
+
+    def _flush(self, rows: int) -> None:
+        table = pa.Table.from_batches(self._pending, schema=self._schema)
+        self._writer.write_table(table.slice(0, rows), row_group_size=ROW_GROUP)
+        rest = table.slice(rows)
+        self._pending, self._waiting = rest.to_batches(), rest.num_rows
+
+
+def encode(table: pa.Table, contract: Contract, keys_only: bool = False) -> bytes:
+    """A table as Parquet under a contract, as `Writer` writes it; `keys_only` for retractions.
+
+    Nothing is checked here but names and lossless types: what breaks a rule is the hub's to find.
+    Raises SchemaMismatchError, InvalidInputError (a key column is missing).
+    """
+    columns = [column for column in contract.columns if not keys_only or column.name in contract.primary_key]
+    names = [column.name for column in columns]
+    if keys_only and set(names) - set(table.column_names):
+        raise InvalidInputError(f"a retraction names rows by {', '.join(names)}")
+    if not keys_only:
+        conform(table.schema, contract)
+    arrays = [_plain(table, column.name, column.arrow_type) for column in columns]
+    schema = pa.schema([pa.field(column.name, column.arrow_type) for column in columns])
+    sink = io.BytesIO()
+    writer = Writer(sink, schema, "zstd" if table.num_rows > SMALL_ROWS else "none")
+    for batch in pa.Table.from_arrays(arrays, schema=schema).to_batches():
+        writer.write(batch)
+    writer.close()
+    return sink.getvalue()
+
+
+def _plain(table: pa.Table, name: str, target: pa.DataType) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        return pa.chunked_array([pa.nulls(table.num_rows, target)])
+    with foreign(f"column {name}"):
+        return table.column(name).cast(target)
