@@ -49,10 +49,16 @@ def _even(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.R
         rows += batch.num_rows
         while rows >= _ROWS:
             table = pa.Table.from_batches(pending, schema)
-            yield from table.slice(0, _ROWS).combine_chunks().to_batches()
+            yield _compact(table.slice(0, _ROWS))
             pending, rows = table.slice(_ROWS).to_batches(), rows - _ROWS
     if rows:
-        yield from pa.Table.from_batches(pending, schema).combine_chunks().to_batches()
+        yield _compact(pa.Table.from_batches(pending, schema))
+
+
+def _compact(table: pa.Table) -> pa.RecordBatch:
+    # A slice keeps what lies around it, and its bytes would tell; two chunks are always copied into one.
+    arrays = [pa.concat_arrays([*column.chunks, pa.array([], column.type)]) for column in table.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
 
 class _Sink:

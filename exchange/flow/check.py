@@ -95,9 +95,9 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
     if footer.rows != manifest.rows:
         raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
     run = check.start()
-    for batch in read_groups(source, check.contract, limit):  # (6)
+    for batch in read_groups(source, check.contract, limit, footer):  # (6)
         run.feed(batch)
-    result = run.finish(lambda: read_groups(source, check.contract, limit))
+    result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
     _check_period(result, manifest)
     return Checked(
         parquet=source,
