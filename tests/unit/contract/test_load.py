@@ -37,7 +37,9 @@ def changed(at: int, **more: Any) -> list[dict[str, Any]]:
 
 WRONG: dict[str, tuple[bytes, str, str]] = {
     "a name with capitals": (contract_text(changed(2, name="Level")), "schema[0].properties[2].name", "name"),
-    "an unknown type": (contract_text([*COLUMNS, column("clock", "time")]), "schema[0].properties[7].logicalType", "unsupported"),
+    "an unknown type": (
+        contract_text([*COLUMNS, column("clock", "time")]), "schema[0].properties[7].logicalType", "unsupported",
+    ),
     "no classification": (
         contract_text(changed(2, classification="open")), "schema[0].properties[2].classification", "classification",
     ),
