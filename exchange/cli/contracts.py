@@ -1,0 +1,147 @@
+"""`hechuan contracts`: read, check and compare contracts before anybody else has to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from exchange.contract.compat import compare, satisfies
+from exchange.contract.docs import to_markdown
+from exchange.contract.load import load_contract, shipped_contracts
+from exchange.contract.model import Contract
+from exchange.errors import HechuanError, InvalidInputError, NotFoundError
+from exchange.ids import ContractRef
+
+app = typer.Typer(help="Data contracts. 数据合约。", no_args_is_help=True)
+out = Console(highlight=False)
+PAGES: Final = Path("docs/contracts")
+_STYLE: Final = {"error": "red", "blocker": "bold red", "warning": "yellow", "info": "dim"}
+Given = Annotated[str, typer.Argument(help="A file, or a shipped contract as `water-quality[@1.0.0]`.")]
+
+
+@app.command()
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, help="Files or directories; the shipped ones otherwise."),
+    ] = None,
+) -> None:
+    """Check contracts: every problem with its place; exit 1 if there is any. 检查合约。"""
+    failed = 0
+    for path in _files(paths or [_shipped_directory()]):
+        try:
+            contract = load_contract(path.read_bytes())
+        except HechuanError as error:
+            failed += 1
+            out.print(f"[red]✗[/] {escape(str(path))}")
+            for item in error.violations:
+                out.print(
+                    f"    {item.field} · {item.rule} · {item.description}", markup=False, soft_wrap=True
+                )
+            if not error.violations:
+                out.print(f"    {error.message}", markup=False, soft_wrap=True)
+            continue
+        columns, rules = len(contract.columns), len(contract.rules)
+        out.print(f"[green]✓[/] {contract.ref}  {columns} columns 列, {rules} rules 规则")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def show(contract: Given) -> None:
+    """Columns and rules of one contract. 查看合约。"""
+    found = _contract(contract)
+    out.print(f"[bold]{found.title_zh} {found.title_en}[/]  {found.ref}  {found.sharing}")
+    out.print(f"{found.zh}\n{found.en}\n", markup=False)
+    columns = Table("column 列", "title 名称", "type 类型", "unit 单位", "class 密级")
+    for column in found.columns:
+        name = f"[bold]{column.name}[/]" if column.name in found.primary_key else column.name
+        kind = str(column.arrow_type) + ("" if column.required else " ?")
+        columns.add_row(
+            name, f"{column.title_zh} {column.title_en}", kind, column.unit, str(column.classification)
+        )
+    out.print(columns)
+    out.print("bold: primary key 粗体为主键 · ?: may be empty 可空\n", style="dim")
+    rules = Table("rule 规则", "severity 级别", "meaning 说明")
+    for rule in found.rules:
+        style = _STYLE[rule.severity]
+        rules.add_row(rule.id, f"[{style}]{rule.severity}[/]", escape(f"{rule.zh}\n{rule.en}"))
+    out.print(rules)
+
+
+@app.command()
+def diff(old: Given, new: Given) -> None:
+    """What a new version breaks; exit 1 if it may not stand beside the old one. 版本比较。"""
+    before, after = _contract(old), _contract(new)
+    verdict = compare(before, after)
+    out.print(f"{before.ref} → {after.ref}: [bold]{verdict.level}[/]  required 要求: {after.compatibility}")
+    for item in verdict.breaks:
+        where = f"{item.column} · " if item.column else ""
+        out.print(f"[red]✗[/] {item.direction} · {where}{item.kind}")
+        out.print(f"    {item.zh} / {item.en}", markup=False, soft_wrap=True)
+    new_major = after.ref.version.major > before.ref.version.major
+    raise typer.Exit(0 if new_major or satisfies(verdict, after.compatibility) else 1)
+
+
+@app.command()
+def docs(
+    directory: Annotated[Path, typer.Argument(help="Where the pages lie.")] = PAGES,
+    write: Annotated[bool, typer.Option("--write", help="Write the pages.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit 1 where they differ.")] = False,
+) -> None:
+    """A Markdown page for each shipped contract. 生成合约文档。"""
+    if write == check:
+        raise InvalidInputError("say either --write or --check")
+    pages = {}
+    for text in shipped_contracts():
+        contract = load_contract(text)
+        pages[directory / f"{contract.ref.name}-{contract.ref.version}.md"] = to_markdown(contract)
+    if write:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, page in pages.items():
+            path.write_text(page, encoding="utf-8")
+    stale = sorted(path for path, page in pages.items() if not _holds(path, page))
+    stale += sorted(set(directory.glob("*.md")) - pages.keys())
+    for path in stale:
+        out.print(
+            f"[red]✗[/] {escape(str(path))} is not what the contracts say; hechuan contracts docs --write"
+        )
+    out.print(f"{len(pages)} pages, {len(stale)} stale")
+    raise typer.Exit(1 if stale else 0)
+
+
+def _holds(path: Path, page: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == page
+
+
+def _shipped_directory() -> Path:
+    return Path(str(next(iter(files("contracts").iterdir())))).parent
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not found:
+            raise NotFoundError(f"no .yaml file below {path}")
+        yield from found
+
+
+def _contract(given: str) -> Contract:
+    path = Path(given)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise NotFoundError(f"no file {given}")
+        return load_contract(path.read_bytes())
+    ref = ContractRef.parse(given) if "@" in given else None
+    found = [load_contract(text) for text in shipped_contracts()]
+    named = [item for item in found if item.ref == ref or (ref is None and item.ref.name == given)]
+    if not named:
+        names = ", ".join(dict.fromkeys(item.ref.name for item in found))
+        raise NotFoundError(f"no shipped contract {given}; there are {names}")
+    return max(named, key=lambda item: item.ref)

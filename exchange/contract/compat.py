@@ -1,0 +1,241 @@
+"""What a new contract version does to those who rely on the old one, each break named.
+
+*Backward*: rows that were valid stay valid, so new readers read old data. *Forward*: rows valid under the new version
+are valid under the old one, so old readers read new data. *Full*: both. The terms are those of schema registries; here
+they cover values too, not only shapes. Rules of severity info and warning reject nothing and break nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import types
+
+from exchange.contract.model import Bounds, Column, Compatibility, Contract, Kind, Rule, Sharing
+
+BACKWARD: Final = Compatibility.BACKWARD
+FORWARD: Final = Compatibility.FORWARD
+_BOTH: Final = (BACKWARD, FORWARD)
+# Implied by the type, or compared as the contract's own key.
+_APART: Final = frozenset({Kind.TYPE, Kind.FINITE, Kind.PRIMARY_KEY})
+_EXACT_INTEGER_BITS: Final = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One broken promise. `direction`: which of backward and forward it breaks; `column`: None for the whole."""
+
+    kind: str
+    column: str | None
+    direction: Compatibility
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The strongest promise that holds between two versions, and everything that breaks a stronger one."""
+
+    level: Compatibility
+    breaks: tuple[Break, ...]
+
+
+def compare(old: Contract, new: Contract) -> Verdict:
+    """Judge `new` against `old`, two versions of one contract."""
+    breaks = tuple(dict.fromkeys([*_of_document(old, new), *_of_columns(old, new), *_of_rules(old, new)]))
+    broken = {item.direction for item in breaks}
+    if not broken:
+        level = Compatibility.FULL
+    elif len(broken) > 1:
+        level = Compatibility.NONE
+    else:
+        level = FORWARD if BACKWARD in broken else BACKWARD
+    return Verdict(level, breaks)
+
+
+def satisfies(verdict: Verdict, required: Compatibility) -> bool:
+    """Whether a verdict is as good as what is required."""
+    return required is Compatibility.NONE or verdict.level in (Compatibility.FULL, required)
+
+
+def _breaks(
+    kind: str, column: str | None, directions: Iterable[Compatibility], zh: str, en: str
+) -> Iterator[Break]:
+    return (Break(kind, column, direction, zh, en) for direction in directions)
+
+
+def _of_document(old: Contract, new: Contract) -> Iterator[Break]:
+    if old.primary_key != new.primary_key:
+        was, now = ", ".join(old.primary_key), ", ".join(new.primary_key)
+        yield from _breaks(
+            "primary_key_changed",
+            None,
+            _BOTH,
+            f"主键由 {was} 改为 {now}",
+            f"the primary key was {was}, now {now}",
+        )
+    for kind, zh, en, before, after in (
+        ("time_column_changed", "时间列", "time column", old.time_column, new.time_column),
+        ("section_column_changed", "断面列", "section column", old.section_column, new.section_column),
+    ):
+        if before is not None and before != after:
+            yield from _breaks(
+                kind, None, (FORWARD,), f"{zh}不再是 {before}", f"the {en} is no longer {before}"
+            )
+    order = list(Sharing)
+    if order.index(new.sharing) > order.index(old.sharing):
+        zh, en = (
+            f"共享属性由 {old.sharing} 收紧为 {new.sharing}",
+            f"sharing was {old.sharing}, now {new.sharing}",
+        )
+        yield from _breaks("sharing_tightened", None, (FORWARD,), zh, en)
+    if new.max_rejected_share < old.max_rejected_share:
+        was, now = f"{old.max_rejected_share:.2%}", f"{new.max_rejected_share:.2%}"
+        zh = f"整批退回的不合格比例由 {was} 降为 {now}"
+        en = f"a batch was refused above {was} of rejected rows, now above {now}"
+        yield from _breaks("rejected_share_lowered", None, (BACKWARD,), zh, en)
+
+
+def _of_columns(old: Contract, new: Contract) -> Iterator[Break]:
+    for column in old.columns:
+        name = column.name
+        if new.has_column(name):
+            yield from _of_column(column, new.column(name))
+        elif column.required:
+            said = f"必填列 {name} 被删除", f"required column {name} is gone"
+            yield from _breaks("column_removed", name, (FORWARD,), *said)
+    for column in new.columns:
+        if column.required and not old.has_column(column.name):
+            said = f"新增必填列 {column.name}", f"required column {column.name} is new"
+            yield from _breaks("required_column_added", column.name, (BACKWARD,), *said)
+
+
+def _of_column(old: Column, new: Column) -> Iterator[Break]:
+    name = old.name
+    if old.arrow_type != new.arrow_type:
+        broken = [
+            direction
+            for direction, fits in (
+                (BACKWARD, _fits(old.arrow_type, new.arrow_type)),
+                (FORWARD, _fits(new.arrow_type, old.arrow_type)),
+            )
+            if not fits
+        ]
+        was, now = str(old.arrow_type), str(new.arrow_type)
+        yield from _breaks("type_changed", name, broken, f"类型由 {was} 改为 {now}", f"was {was}, now {now}")
+    if old.unit != new.unit:
+        zh, en = f"单位由 {old.unit} 改为 {new.unit}", f"the unit was {old.unit}, now {new.unit}"
+        yield from _breaks("unit_changed", name, _BOTH, zh, en)
+    if new.classification.rank > old.classification.rank:
+        zh = f"密级由 {old.classification} 提高为 {new.classification}"
+        en = f"classification was {old.classification}, now {new.classification}"
+        yield from _breaks("classification_raised", name, (FORWARD,), zh, en)
+
+
+def _fits(given: pa.DataType, target: pa.DataType) -> bool:
+    """Whether every value of one type is a value of the other."""
+    if given == target:
+        return True
+    if types.is_integer(given) and types.is_integer(target):
+        inner, outer = (np.iinfo(item.to_pandas_dtype()) for item in (given, target))
+        return bool(outer.min <= inner.min and inner.max <= outer.max)
+    if types.is_integer(given) and types.is_float64(target):
+        return bool(given.bit_width < _EXACT_INTEGER_BITS)
+    return bool(
+        types.is_floating(given) and types.is_floating(target) and given.bit_width <= target.bit_width
+    )
+
+
+def _of_rules(old: Contract, new: Contract) -> Iterator[Break]:
+    before, after = _rejecting(old), _rejecting(new)
+    for rule_id, rule in before.items():
+        if rule_id in after:
+            yield from _of_rule(rule, after[rule_id])
+        elif all(map(new.has_column, rule.columns)):
+            change = "lowered" if any(item.id == rule_id for item in new.rules) else "removed"
+            zh, en = f"规则 {rule_id} 不再拒收：{rule.zh}", f"rule {rule_id} rejects no longer: {rule.en}"
+            yield from _breaks(f"{rule.kind}_{change}", _column_of(rule), (FORWARD,), zh, en)
+    for rule_id, rule in after.items():
+        if rule_id not in before and (len(rule.columns) > 1 or old.has_column(rule.columns[0])):
+            change = "raised" if any(item.id == rule_id for item in old.rules) else "added"
+            zh, en = f"新的拒收规则 {rule_id}：{rule.zh}", f"rule {rule_id} now rejects: {rule.en}"
+            yield from _breaks(f"{rule.kind}_{change}", _column_of(rule), (BACKWARD,), zh, en)
+
+
+def _rejecting(contract: Contract) -> dict[str, Rule]:
+    return {rule.id: rule for rule in contract.rules if rule.severity.rejects and rule.kind not in _APART}
+
+
+def _column_of(rule: Rule) -> str | None:
+    return rule.columns[0] if len(rule.columns) == 1 else None
+
+
+def _of_rule(old: Rule, new: Rule) -> Iterator[Break]:
+    """The same rule, rejecting in both versions: is it stricter, looser, or neither nor?"""
+    judge = _JUDGES.get(old.kind, _by_equality)
+    stricter, looser = judge(old, new) if old.kind is new.kind else (True, True)
+    column = _column_of(new)
+    if stricter and looser:
+        zh, en = f"规则 {old.id} 已改变：{new.zh}", f"rule {old.id} is another one: {new.en}"
+        yield from _breaks(f"{old.kind}_changed", column, _BOTH, zh, en)
+    elif stricter:
+        zh, en = f"规则 {old.id} 收紧：{new.zh}", f"rule {old.id} is stricter: {new.en}"
+        yield from _breaks(f"{old.kind}_narrowed", column, (BACKWARD,), zh, en)
+    elif looser:
+        zh, en = f"规则 {old.id} 放宽：{new.zh}", f"rule {old.id} is looser: {new.en}"
+        yield from _breaks(f"{old.kind}_widened", column, (FORWARD,), zh, en)
+
+
+def _by_equality(old: Rule, new: Rule) -> tuple[bool, bool]:
+    same = (old.pattern, old.sql, old.reference) == (new.pattern, new.sql, new.reference)
+    return not same, not same
+
+
+def _by_bounds(old: Rule, new: Rule) -> tuple[bool, bool]:
+    assert old.bounds is not None
+    assert new.bounds is not None
+    return not _within(old.bounds, new.bounds), not _within(new.bounds, old.bounds)
+
+
+def _within(inner: Bounds, outer: Bounds) -> bool:
+    """Whether an interval lies in another."""
+    low = outer.minimum is None or (
+        inner.minimum is not None
+        and (
+            inner.minimum > outer.minimum  # type: ignore[operator]
+            or (inner.minimum == outer.minimum and inner.exclusive_minimum >= outer.exclusive_minimum)
+        )
+    )
+    high = outer.maximum is None or (
+        inner.maximum is not None
+        and (
+            inner.maximum < outer.maximum  # type: ignore[operator]
+            or (inner.maximum == outer.maximum and inner.exclusive_maximum >= outer.exclusive_maximum)
+        )
+    )
+    return low and high
+
+
+def _by_values(old: Rule, new: Rule) -> tuple[bool, bool]:
+    before, after = set(old.values), set(new.values)
+    fewer, more = bool(before - after), bool(after - before)
+    return (fewer, more) if old.kind is Kind.ENUM else (more, fewer)
+
+
+def _by_step(old: Rule, new: Rule) -> tuple[bool, bool]:
+    assert old.multiple
+    assert new.multiple
+    return old.multiple % new.multiple != 0, new.multiple % old.multiple != 0
+
+
+_JUDGES: Final[dict[Kind, Callable[[Rule, Rule], tuple[bool, bool]]]] = {
+    Kind.RANGE: _by_bounds,
+    Kind.LENGTH: _by_bounds,
+    Kind.ENUM: _by_values,
+    Kind.MISSING: _by_values,
+    Kind.MULTIPLE: _by_step,
+}
