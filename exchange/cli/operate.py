@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.progress import Progress
 
 from exchange.flow.backup import back_up, restore_backup
 from exchange.flow.entry import record_of
-from exchange.flow.fsck import Report, check
+from exchange.flow.fsck import GRACE, Report, check
 from exchange.home import HubDirectory
 from exchange.settings import load_settings
 from exchange.store import open_ledger, open_objects
@@ -29,6 +30,10 @@ def register(app: typer.Typer) -> None:
 def fsck(
     directory: Directory,
     sweep: Annotated[bool, typer.Option(help="Remove objects that nothing refers to.")] = False,
+    grace: Annotated[
+        int,
+        typer.Option(min=0, help="Seconds that an object may wait for its entry; 0 only for a stopped hub."),
+    ] = int(GRACE.total_seconds()),
 ) -> None:
     """Check every object, entry, proof and index again; exit 1 if anything is wrong. 全面核验。"""
     home = HubDirectory(directory)
@@ -42,6 +47,7 @@ def fsck(
             home.log_verifier(),
             record_of,
             sweep=sweep,
+            grace=timedelta(seconds=grace),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     show_report(report)
@@ -51,7 +57,8 @@ def fsck(
 def show_report(report: Report) -> None:
     """Counts, then every problem."""
     out.print(
-        f"entries 条目 {report.entries:,} · objects 对象 {report.objects:,} · orphans 孤儿 {len(report.orphans):,}"
+        f"entries 条目 {report.entries:,} · objects 对象 {report.objects:,}"
+        f" · orphans 孤儿 {len(report.orphans):,} · recent 未入账 {report.recent:,}"
     )
     for problem in report.problems:
         out.print(f"[red]✗[/] {problem}")
@@ -68,7 +75,7 @@ def backup(
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
     ledger, objects = open_ledger(settings.store, home.state), open_objects(settings.store, home.state)
-    made = back_up(ledger, objects, target, home.root if with_keys else None)
+    made = back_up(ledger, objects, target, home.root if with_keys else None, record_of)
     out.print(f"[green]✓[/] {made.entries:,} entries, {made.objects:,} objects → {target}")
 
 
