@@ -113,7 +113,10 @@ class HubProcess:
 
     def enroll(self, name: str) -> Path:
         """Invite an agency and enrol it; its home."""
-        home, invitation = self.root / f"agency-{self.jurisdiction}-{name}", self.root / f"{name}.invitation.json"
+        home, invitation = (
+            self.root / f"agency-{self.jurisdiction}-{name}",
+            self.root / f"{name}.invitation.json",
+        )
         hechuan("hub", "invite", self.directory, f"{self.jurisdiction}/{name}", "-o", invitation)
         hechuan("agency", "enroll", invitation, "--home", home)
         return home

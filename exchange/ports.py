@@ -187,7 +187,9 @@ class Sequencer(Protocol):
     def tile(self, level: int, index: int) -> bytes:
         """Hashes of one tile, concatenated, full or partial; empty where there is none."""
 
-    def batches_by_key(self, keys: Iterable[tuple[AgencyId, str]]) -> Mapping[tuple[AgencyId, str], BatchRecord]:
+    def batches_by_key(
+        self, keys: Iterable[tuple[AgencyId, str]]
+    ) -> Mapping[tuple[AgencyId, str], BatchRecord]:
         """Batches that already hold these idempotency keys."""
 
     def write(
