@@ -62,7 +62,7 @@ def show(contract: Given) -> None:
     columns = Table("column 列", "title 名称", "type 类型", "unit 单位", "class 密级")
     for column in found.columns:
         name = f"[bold]{column.name}[/]" if column.name in found.primary_key else column.name
-        kind = str(column.arrow_type) + ("" if column.required else " ?")
+        kind = escape(str(column.arrow_type)) + ("" if column.required else " ?")
         columns.add_row(
             name, f"{column.title_zh} {column.title_en}", kind, column.unit, str(column.classification)
         )

@@ -6,7 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -32,11 +32,11 @@ _BY_STATUS: Final = {
 
 def error_of(error: grpc.RpcError) -> errors.HechuanError:
     """The hub's error as the class it was there."""
-    assert isinstance(error, grpc.Call)
-    status, code = rpc_status.from_call(error), error.code()
+    call = cast(grpc.Call, error)  # what a stub raises is both
+    status, code = rpc_status.from_call(call), call.code()
     if status is None:
         kind = _BY_STATUS.get(code, errors.HechuanError)
-        return kind(f"{code.name}: {error.details()}")
+        return kind(f"{code.name}: {call.details()}")
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in status.details:
         detail.Unpack(info)

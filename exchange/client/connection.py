@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 import pyarrow as pa
@@ -17,19 +15,9 @@ from exchange.client.call import retried
 from exchange.client.profile import Profile
 from exchange.client.publish import Published, publish_file, publish_table
 from exchange.client.query import Filter, Rows, fetch, read_quarantine, read_rows
+from exchange.client.session import Session
 from exchange.client.watch import Event, watch
-from exchange.contract.load import load_contract
-from exchange.contract.model import Contract
-from exchange.v1 import (
-    catalog_pb2,
-    catalog_pb2_grpc,
-    common_pb2,
-    exchange_pb2,
-    exchange_pb2_grpc,
-    ledger_pb2,
-    ledger_pb2_grpc,
-    member_pb2_grpc,
-)
+from exchange.v1 import common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,33 +26,8 @@ Progress = Callable[[int, int], None]
 """(bytes so far, bytes in all)"""
 
 
-class Client(AbstractContextManager["Client"]):
+class Client(Session):
     """Typed calls; every error is one of exchange.errors. Safe to share between threads."""
-
-    def __init__(self, profile: Profile, channel: grpc.Channel) -> None:
-        self.profile = profile
-        self.channel = channel
-        self.exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
-        self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
-        self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
-        self.member = member_pb2_grpc.MemberServiceStub(channel)
-        self._contracts: dict[str, Contract] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.channel.close()
-
-    def contract(self, ref: str) -> Contract:
-        """A contract as the hub has it: `<name>` for the newest version, or `<name>@<version>`."""
-        if ref not in self._contracts:
-            request = catalog_pb2.GetContractRequest(ref=ref)
-            response = retried(lambda: self.catalog.GetContract(request, timeout=30))
-            self._contracts[ref] = load_contract(response.yaml)
-        return self._contracts[ref]
 
     def publish(
         self,

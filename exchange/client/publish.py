@@ -24,7 +24,7 @@ from exchange.trust.envelope import Envelope, canonical, sign
 from exchange.v1 import common_pb2, exchange_pb2
 
 if TYPE_CHECKING:
-    from exchange.client.connection import Client
+    from exchange.client.session import Session
 
 _CHUNK: Final = 1 << 20
 _DEADLINE_SECONDS: Final = 3600
@@ -59,7 +59,7 @@ class Published:
 
 
 def publish_table(
-    client: Client,
+    client: Session,
     contract: str,
     table: pa.Table,
     kind: Kind,
@@ -78,7 +78,7 @@ def publish_table(
 
 
 def publish_file(
-    client: Client,
+    client: Session,
     contract: str,
     path: Path,
     kind: Kind,
@@ -102,7 +102,7 @@ def publish_file(
 
 
 def _manifest(
-    client: Client,
+    client: Session,
     contract: ContractRef,
     kind: Kind,
     media_type: MediaType,
@@ -131,7 +131,7 @@ def _manifest(
     )
 
 
-def _send(client: Client, manifest: Manifest, data: memoryview, progress: Progress | None) -> Published:
+def _send(client: Session, manifest: Manifest, data: memoryview, progress: Progress | None) -> Published:
     payload = canonical(manifest.to_json())
     envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
     response = retried(

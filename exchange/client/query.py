@@ -23,7 +23,7 @@ from exchange.trust.keys import VerifyKey
 from exchange.v1 import common_pb2, exchange_pb2
 
 if TYPE_CHECKING:
-    from exchange.client.connection import Client
+    from exchange.client.session import Session
 
 STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
 _TRIES: Final = 5
@@ -176,7 +176,7 @@ def query_request(
 
 
 def read_rows(
-    client: Client,
+    client: Session,
     dataset: str,
     columns: Sequence[str],
     filters: Sequence[Filter],
@@ -189,7 +189,7 @@ def read_rows(
     return rows_of(client, request)
 
 
-def rows_of(client: Client, request: exchange_pb2.QueryRequest) -> Rows:
+def rows_of(client: Session, request: exchange_pb2.QueryRequest) -> Rows:
     """Ask, resuming where a broken stream stopped."""
 
     def call(offset: int, tree_size: int | None) -> Iterator[exchange_pb2.QueryResponse]:
@@ -202,7 +202,7 @@ def rows_of(client: Client, request: exchange_pb2.QueryRequest) -> Rows:
 
 
 def read_quarantine(
-    client: Client,
+    client: Session,
     dataset: str,
     batch: str | None,
     corrected: bool,
@@ -222,7 +222,7 @@ def read_quarantine(
 
 
 def fetch(
-    client: Client, batch: str, target: Path, part: str, progress: Progress | None
+    client: Session, batch: str, target: Path, part: str, progress: Progress | None
 ) -> Mapping[str, str]:
     """Bytes of one part of a batch into `target`; `target`.receipt and .envelope.json beside it.
 

@@ -12,7 +12,7 @@ from exchange.client.call import error_of
 from exchange.v1 import common_pb2, exchange_pb2
 
 if TYPE_CHECKING:
-    from exchange.client.connection import Client
+    from exchange.client.session import Session
 
 Event = tuple[int, common_pb2.Batch | exchange_pb2.LedgerEntry | None]
 """(cursor to resume from, what happened); None: a heartbeat, nothing below the cursor was left out."""
@@ -20,7 +20,7 @@ Event = tuple[int, common_pb2.Batch | exchange_pb2.LedgerEntry | None]
 _WAIT_SECONDS = 1.0
 
 
-def watch(client: Client, start: int, datasets: Sequence[str]) -> Iterator[Event]:
+def watch(client: Session, start: int, datasets: Sequence[str]) -> Iterator[Event]:
     """Entries from `start` on, live; reconnects while the error says that this can help."""
     cursor = start
     while True:

@@ -120,7 +120,8 @@ class LedgerCheck:
 
     def finish(self) -> bool:
         """Check what only a ledger at rest can show; False, and nothing checked, where it has grown since."""
-        stored = (*self._ledger.contracts(), *self._ledger.keys(), *self._ledger.revocations())
+        stored: list[Record] = [*self._ledger.contracts(), *self._ledger.keys()]
+        stored += self._ledger.revocations()
         sums = list(self._stored_sums())
         tiles = [self._ledger.tile(level, index) for level, index in self._partial]
         if self._ledger.head().size != self.size:

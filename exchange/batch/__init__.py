@@ -1,0 +1,1 @@
+"""Batches: manifests, and the forms in which rows come and go."""

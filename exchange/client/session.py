@@ -1,0 +1,50 @@
+"""An open channel to one hub, with what every call needs: stubs, profile, contracts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from exchange.client.call import retried
+from exchange.client.profile import Profile
+from exchange.contract.load import load_contract
+from exchange.contract.model import Contract
+from exchange.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    exchange_pb2_grpc,
+    ledger_pb2_grpc,
+    member_pb2_grpc,
+)
+
+
+class Session(AbstractContextManager["Session"]):
+    """Stubs over one channel; closed when the context ends."""
+
+    def __init__(self, profile: Profile, channel: grpc.Channel) -> None:
+        self.profile = profile
+        self.channel = channel
+        self.exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
+        self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
+        self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
+        self.member = member_pb2_grpc.MemberServiceStub(channel)
+        self._contracts: dict[str, Contract] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.channel.close()
+
+    def contract(self, ref: str) -> Contract:
+        """A contract as the hub has it: `<name>` for the newest version, or `<name>@<version>`."""
+        if ref not in self._contracts:
+            request = catalog_pb2.GetContractRequest(ref=ref)
+            response = retried(lambda: self.catalog.GetContract(request, timeout=30))
+            self._contracts[ref] = load_contract(response.yaml)
+        return self._contracts[ref]

@@ -1,0 +1,1 @@
+"""Contracts: what a dataset's rows must be, loaded, checked, compared and shown."""
