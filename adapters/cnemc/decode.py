@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ NOT_MEASURED: Final = "*"
 class Row:
     """One station at one time, every cell as it stood; `values` in the order of `Sheet.items`."""
 
-    line: int
+    number: int
     province: str
     basin: str
     station: str
@@ -43,21 +44,28 @@ class Sheet:
 
 
 def decode(data: bytes) -> Sheet:
-    """Read a whole file, UTF-8 with or without byte order mark; raises MalformedError naming the line."""
+    """Read a whole file, UTF-8 with or without byte order mark; raises MalformedError naming the row."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MalformedError(f"第 {line} 行不是 UTF-8，请另存为 UTF-8 / line {line} is not UTF-8") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return _sheet(_rows(text))
+
+
+def _rows(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Number and cells of each row that is not empty; the header is row 1."""
+    number = 0
     try:
-        return _sheet(lines)
+        for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), start=1):
+            if any(cells):
+                yield number, tuple(cell.strip() for cell in cells)
     except csv.Error as error:
-        raise MalformedError(f"第 {lines.line_num} 行无法读取 / line {lines.line_num}: {error}") from None
+        raise MalformedError(f"第 {number + 1} 行无法读取 / row {number + 1}: {error}") from None
 
 
-def _sheet(lines: csv._reader) -> Sheet:
-    header = tuple(name.strip() for name in next(lines, []))
+def _sheet(lines: Iterator[tuple[int, tuple[str, ...]]]) -> Sheet:
+    _, header = next(lines, (1, ()))
     if header[: len(PLACE)] != PLACE or header[-1:] != (STATUS,) or len(header) < len(PLACE) + 2:
         raise MalformedError(
             f"不是四小时水质数据：表头应以 {'、'.join(PLACE)} 开始、以 {STATUS} 结束 / "
@@ -66,18 +74,17 @@ def _sheet(lines: csv._reader) -> Sheet:
     seen: set[tuple[str, ...]] = set()
     rows: list[Row] = []
     repeated = 0
-    for cells in lines:
-        if not any(cells):
-            continue
+    for number, cells in lines:
         if len(cells) != len(header):
             raise MalformedError(
-                f"第 {lines.line_num} 行有 {len(cells)} 个单元格，表头有 {len(header)} 个 / "
-                f"line {lines.line_num} has {len(cells)} cells, the header {len(header)}"
+                f"第 {number} 行有 {len(cells)} 个单元格，表头有 {len(header)} 个 / "
+                f"row {number} has {len(cells)} cells, the header {len(header)}"
             )
-        given = tuple(cell.strip() for cell in cells)
-        if given in seen:
+        if cells in seen:
             repeated += 1
             continue
-        seen.add(given)
-        rows.append(Row(lines.line_num, *given[:5], given[5:-1], given[-1]))
+        seen.add(cells)
+        province, basin, station, time, stated_class = cells[: len(PLACE)]
+        values, status = cells[len(PLACE) : -1], cells[-1]
+        rows.append(Row(number, province, basin, station, time, stated_class, values, status))
     return Sheet(header[len(PLACE) : -1], tuple(rows), repeated)
