@@ -20,9 +20,9 @@ _STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 
-def hechuan(*arguments: str | Path) -> None:
-    """Run a command in this process; raises what the command raises."""
-    app([str(argument) for argument in arguments], standalone_mode=False)
+def hechuan(*arguments: str | Path) -> int:
+    """Run a command in this process; its exit code. Raises what the command raises."""
+    return int(app([str(argument) for argument in arguments], standalone_mode=False) or 0)
 
 
 class HubProcess:

@@ -39,9 +39,13 @@ def show_error(error: HechuanError) -> None:
     """Code, message, and each violation with row, field, rule and what to do."""
     console = Console(stderr=True, highlight=False)
     console.print(f"[bold red]错误 error[/] [bold]{error.code}[/]: ", end="")
-    console.print(error.message, markup=False)
+    console.print(error.message, markup=False, soft_wrap=True)
     for item in error.violations:
-        where = item.field if item.row is None else f"row {item.row}, {item.field}"
-        console.print(f"  {where} · {item.rule} · {item.description}", markup=False)
+        where = (
+            item.field
+            if item.row is None
+            else f"第 {item.row + 1} 行数据 data row {item.row + 1} · {item.field}"
+        )
+        console.print(f"  {where} · {item.rule} · {item.description}", markup=False, soft_wrap=True)
     if error.retryable:
         console.print("  可以重试 a retry may help", style="yellow")

@@ -86,7 +86,7 @@ def show_published(done: Published, console: Console) -> None:
     for count in verdict.counts:
         severity = common_pb2.Severity.Name(count.severity).removeprefix("SEVERITY_").lower()
         console.print(f"  {severity:8}{count.rows:>8,}  {count.rule}", style=_style(severity))
-        console.print(f"          {'':8}{escape(count.zh)} {escape(count.en)}", style="dim")
+        console.print(f"          {'':8}{escape(count.zh)} {escape(count.en)}", style="dim", soft_wrap=True)
 
 
 def query(
@@ -286,9 +286,8 @@ def _style(severity: str) -> str:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    bar = Progress(
-        TextColumn(title), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err, transient=True
-    )
+    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
     with bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -18,7 +18,7 @@ from exchange.batch.manifest import Kind, Manifest, MediaType, format_instant
 from exchange.batch.parquet import inspect, read_groups
 from exchange.batch.text import encode_text
 from exchange.contract.check import CheckResult, CompiledCheck
-from exchange.contract.model import Contract, Severity
+from exchange.contract.model import Contract, Rule, Severity
 from exchange.errors import ContractRefusedError, FieldViolation, InvalidInputError
 from exchange.ids import digest_of
 from exchange.settings import Limit
@@ -65,9 +65,7 @@ class Checked:
             FieldViolation(
                 row["column"],
                 row["rule"],
-                f"{rules[row['rule']].en} / {rules[row['rule']].zh}: {row['value']}"
-                if row["rule"] in rules
-                else str(row["value"]),
+                _said(rules[row["rule"]], row["value"]) if row["rule"] in rules else str(row["value"]),
                 row["row"],
             )
             for row in self.result.violations.slice(0, _EXAMPLES).to_pylist()
@@ -77,6 +75,10 @@ class Checked:
         """Remove the hub's own encoding, where it was not moved into the store."""
         if self.scratch is not None:
             self.scratch.unlink(missing_ok=True)
+
+
+def _said(rule: Rule, value: str | None) -> str:
+    return f"{rule.zh.rstrip('。')} / {rule.en.rstrip('.')} · {value}"
 
 
 def check_batch(

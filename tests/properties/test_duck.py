@@ -70,7 +70,7 @@ def batches(draw: st.DrawFn, timed: bool) -> list[Held]:
             }
             identity = (section, day if timed else None)
             if identity in keys or draw(st.integers(0, 4)) == 0:
-                rejected[number] = draw(st.sampled_from([["level.range"], ["primary_key", "level.range"]]))
+                rejected[number] = draw(st.sampled_from([["level.range"], ["level.range", "section.length"]]))
                 if draw(st.booleans()):
                     made["at"] = None
             else:
@@ -97,7 +97,7 @@ def _part(index: int, held: Held, of: Contract, directory: Path) -> Part:
     if held.rejected:
         report = directory / f"{index}.report"
         listed = [
-            {"row": row, "rule": rule, "column": "level", "value": "v", "severity": "error"}
+            {"row": row, "rule": rule, "column": rule.split(".")[0], "value": "v", "severity": "error"}
             for row, rules in sorted(held.rejected.items())
             for rule in rules
         ]
@@ -179,9 +179,15 @@ def slow_quarantine(held: Sequence[Held], of: Contract, corrected: bool) -> list
     for index, item in enumerate(held):
         for number, rules in sorted(item.rejected.items()):
             row = item.rows[number]
-            right = _is_right(held, index, row, of)
+            right = _is_right(held, index, row, of, rules)
             found += [
-                {"_index": index * 3, "_batch": _id(index), "_row": number, "_rule": rule, "_column": "level"}
+                {
+                    "_index": index * 3,
+                    "_batch": _id(index),
+                    "_row": number,
+                    "_rule": rule,
+                    "_column": rule.split(".")[0],
+                }
                 | {"_value": "v", "_corrected": right}
                 | as_stored(item, row, of)
                 for rule in rules
@@ -190,9 +196,10 @@ def slow_quarantine(held: Sequence[Held], of: Contract, corrected: bool) -> list
     return found
 
 
-def _is_right(held: Sequence[Held], index: int, row: dict[str, Any], of: Contract) -> bool:
-    if None in identity(row, of):
-        return any(other.names == index for other in held)
+def _is_right(held: Sequence[Held], index: int, row: dict[str, Any], of: Contract, rules: list[str]) -> bool:
+    in_doubt = None in identity(row, of) or "section.length" in rules
+    if in_doubt and any(other.names == index for other in held):
+        return True
     return any(
         identity(candidate, of) == identity(row, of)
         for other in held[index + 1 :]

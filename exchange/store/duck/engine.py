@@ -79,7 +79,7 @@ class DuckTableEngine:
             yield from _limited(_scan(session, plan, chosen, dropped, self.schema(plan)), plan.limit)
 
     def quarantined(self, plan: Plan, corrected: bool) -> Iterator[pa.RecordBatch]:
-        """See TableEngine. A row whose key is incomplete is corrected once a later batch names its batch."""
+        """See TableEngine, and `quarantine` for what counts as corrected."""
         with self._session() as session:
             yield from quarantined(session, plan, self.quarantine_schema(plan), corrected)
 

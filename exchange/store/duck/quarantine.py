@@ -1,4 +1,8 @@
-"""Rejected rows with their reasons, and whether a later batch has put them right."""
+"""Rejected rows with their reasons, and whether a later batch has put them right.
+
+A later batch puts a row right by accepting, or retracting, a row of the same key. Where the key itself was in doubt (a
+column of it was empty or in violation) no row of that key may ever come: then a later batch that names this one does.
+"""
 
 from __future__ import annotations
 
@@ -52,10 +56,13 @@ def _violations(session: Session, part: Part, later: Sequence[Part], named: bool
         for column in contract.columns
     ]
     keys = [sql.typed(column, contract, present, "held.") for column in contract.primary_key]
-    complete = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    in_doubt = " OR ".join(
+        f'{key} IS NULL OR bool_or(found."column" = {sql.text_literal(column)}) OVER (PARTITION BY found."row")'
+        for key, column in zip(keys, contract.primary_key, strict=True)
+    )
     return f"""
         SELECT found."row" AS _row, found.rule AS _rule, found."column" AS _column, found."value" AS _value,
-               CASE WHEN {complete} THEN {_is_held(session, keys, later, contract)} ELSE {named} END AS _corrected,
+               coalesce({_is_held(session, keys, later, contract)}, FALSE) OR ({in_doubt}) AND {named} AS _corrected,
                {", ".join(columns)}, found.file_row_number AS ordinal
         FROM (SELECT *, file_row_number FROM {sql.files([part.report])} WHERE {REJECTS}) found
         JOIN (SELECT *, file_row_number FROM {source}) held ON found."row" = held.file_row_number
