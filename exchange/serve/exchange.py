@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from exchange import wire
+from exchange.batch.manifest import MediaType
 from exchange.errors import BusyError, MalformedError, UnavailableError
 from exchange.flow.append import Appended, receipt_of
 from exchange.flow.publish import Admitted, Publisher
@@ -83,7 +84,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                     await asyncio.to_thread(intake.write, b"".join(pending))
                     pending, size = [], 0
             intake.write(b"".join(pending))
-            if intake.small:
+            if intake.small and admitted.manifest.media_type is MediaType.PARQUET:
                 return await asyncio.wrap_future(self._publisher.finish(admitted, intake))
             async with self._large:
                 future = await asyncio.to_thread(self._publisher.finish, admitted, intake)
