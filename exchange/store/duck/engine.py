@@ -74,7 +74,7 @@ class DuckTableEngine:
                     part.record.index: rejected_rows(session, part) for part in chosen if part.report
                 }
             else:
-                dropped = dropped_rows(session, plan.parts, chosen, plan.contract)
+                dropped = dropped_rows(session, plan.parts, chosen, plan.conditions, plan.contract)
                 chosen = [part for part in chosen if part.record.kind is not Kind.RETRACTION]
             yield from _limited(_scan(session, plan, chosen, dropped, self.schema(plan)), plan.limit)
 

@@ -13,19 +13,19 @@ import pyarrow as pa
 from exchange.contract.model import Contract
 from exchange.ports import Part, Plan
 from exchange.store.duck import sql
-from exchange.store.duck.overlap import groups
+from exchange.store.duck.overlap import later_parts
 from exchange.store.duck.session import Session
 from exchange.store.duck.stand import REJECTS, without_rejected
 
 
 def quarantined(session: Session, plan: Plan, schema: pa.Schema, corrected: bool) -> Iterator[pa.RecordBatch]:
     """One row per violation, by batch, row and rule; without `corrected`, only what is still open."""
-    later = _later(plan)
     for part in plan.parts:
         if part.report is None:
             continue
+        later = later_parts(part, plan.parts, plan.contract)
         named = any(part.record.id in other.record.corrects for other in plan.parts)
-        query = _violations(session, part, later[part.record.index], named, plan.contract)
+        query = _violations(session, part, later, named, plan.contract)
         condition = "" if corrected else "WHERE NOT _corrected"
         for batch in session.batches(f"SELECT * EXCLUDE ordinal FROM ({query}) {condition} ORDER BY ordinal"):
             arrays = [
@@ -36,15 +36,6 @@ def quarantined(session: Session, plan: Plan, schema: pa.Schema, corrected: bool
             yield pa.RecordBatch.from_arrays(
                 [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema
             )
-
-
-def _later(plan: Plan) -> dict[int, list[Part]]:
-    """For each batch, those after it that may hold the same keys."""
-    found: dict[int, list[Part]] = {}
-    for group in groups(plan.parts, plan.contract):
-        for at, part in enumerate(group):
-            found[part.record.index] = group[at + 1 :]
-    return found
 
 
 def _violations(session: Session, part: Part, later: Sequence[Part], named: bool, contract: Contract) -> str:
