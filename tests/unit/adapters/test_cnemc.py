@@ -120,5 +120,7 @@ def test_the_real_file() -> None:
         "primary_key": 90,
         "sampled_at.required": 63,
         "oxygen_supersaturated": 4,
+        "above_class_iii": 29,
+        "oxygen_below_class_iii": 12,
     }
     assert quality.refused is None
