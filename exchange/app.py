@@ -96,26 +96,13 @@ def build(directory: Path) -> Application:
     spool.mkdir(parents=True, exist_ok=True)
     engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
     contracts = ContractRegistry(ledger)
-    keys = KeyRing(ledger, settings.identity.revocation_refresh_seconds)
-    checks = CheckRoom(ledger, objects, engine, contracts, settings.identity.revocation_refresh_seconds)
-    log_key = SigningKey.load(home.log_key)
-    statement_key = SigningKey.load(home.statement_key)
+    refresh = settings.identity.revocation_refresh_seconds
+    keys, checks = KeyRing(ledger, refresh), CheckRoom(ledger, objects, engine, contracts, refresh)
+    log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
     verifier = home.log_verifier()
-
-    def observe(records: Sequence[Record]) -> None:
-        metrics.appended(records)
-        keys.observe(records)
-        checks.observe(records)
-
-    appender = Appender(
-        ledger,
-        objects,
-        LogSigner(verifier, log_key.sign),
-        hub,
-        clock,
-        settings.serve.group_commit_max,
-        observe,
-    )
+    signer = LogSigner(verifier, log_key.sign)
+    most = settings.serve.group_commit_max
+    appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks))
     return Application(
         home=home,
         settings=settings,
@@ -130,6 +117,17 @@ def build(directory: Path) -> Application:
         reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit),
         facts=HubFacts(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
     )
+
+
+def _observer(keys: KeyRing, checks: CheckRoom) -> Callable[[Sequence[Record]], None]:
+    """Who hears of what this process appends."""
+
+    def observe(records: Sequence[Record]) -> None:
+        metrics.appended(records)
+        keys.observe(records)
+        checks.observe(records)
+
+    return observe
 
 
 def initialise(directory: Path) -> None:
