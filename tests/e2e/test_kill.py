@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from demo.sample import monitoring_sections, water_quality
 
 from demo.hub import HubProcess, hechuan
+from demo.sample import monitoring_sections, water_quality
 from exchange.client import connect
 from exchange.client.verify import verify_receipt_text
 from exchange.errors import HechuanError
