@@ -228,8 +228,10 @@ class LedgerStore(Protocol):
     def batch(self, id: str) -> BatchRecord:
         """By batch id; raises NotFoundError."""
 
-    def batch_by_key(self, agency: AgencyId, key: str) -> BatchRecord | None:
-        """The batch under that idempotency key, if any."""
+    def batches_by_key(
+        self, keys: Iterable[tuple[AgencyId, str]]
+    ) -> Mapping[tuple[AgencyId, str], BatchRecord]:
+        """As in Sequencer.batches_by_key, from committed state."""
 
     def batches(self, dataset: DatasetId, size: int) -> Sequence[BatchRecord]:
         """All batches of a dataset with index < size, in ledger order."""

@@ -64,15 +64,17 @@ class Writer:
 def encode(table: pa.Table, contract: Contract, keys_only: bool = False) -> bytes:
     """A table as Parquet under a contract, as `Writer` writes it; `keys_only` for retractions.
 
+    Columns that may be empty and that the table lacks are left out: they are NULL to every reader.
     Nothing is checked here but names and lossless types: what breaks a rule is the hub's to find.
     Raises SchemaMismatchError, InvalidInputError (a key column is missing).
     """
-    columns = [column for column in contract.columns if not keys_only or column.name in contract.primary_key]
-    names = [column.name for column in columns]
-    if keys_only and set(names) - set(table.column_names):
-        raise InvalidInputError(f"a retraction names rows by {', '.join(names)}")
+    keys = contract.primary_key
+    if keys_only and not set(keys) <= set(table.column_names):
+        raise InvalidInputError(f"a retraction names rows by {', '.join(keys)}")
     if not keys_only:
         conform(table.schema, contract)
+    wanted = set(keys) if keys_only else set(table.column_names)
+    columns = [column for column in contract.columns if column.name in wanted]
     arrays = [_plain(table, column.name, column.arrow_type) for column in columns]
     schema = pa.schema([pa.field(column.name, column.arrow_type) for column in columns])
     sink = io.BytesIO()
@@ -84,7 +86,5 @@ def encode(table: pa.Table, contract: Contract, keys_only: bool = False) -> byte
 
 
 def _plain(table: pa.Table, name: str, target: pa.DataType) -> pa.ChunkedArray:
-    if name not in table.column_names:
-        return pa.chunked_array([pa.nulls(table.num_rows, target)])
     with foreign(f"column {name}"):
         return table.column(name).cast(target)

@@ -17,6 +17,7 @@ from exchange.ids import AgencyId, ContractRef, DatasetId, parse_digest
 
 PAYLOAD_TYPE: Final = "application/vnd.hechuan.manifest+json"
 _MAX_KEY = 128
+_OFFSET: Final = len("+00:00")
 _MAX_CORRECTS = 100
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -113,15 +114,15 @@ _MEMBERS: Final = frozenset(
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds and Z, the only form in signed documents."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
 
 
 def parse_instant(text: str) -> datetime:
     """Read exactly what format_instant writes; raises MalformedError."""
     try:
-        instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        instant = datetime.fromisoformat(text)
         canonical = format_instant(instant)
-    except ValueError:
+    except (ValueError, OverflowError):
         canonical = ""
     if canonical != text:
         raise MalformedError(f"instant {text[:40]!r} is not like 2026-01-31T00:00:00.000000Z")

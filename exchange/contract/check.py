@@ -12,7 +12,7 @@ Rules run as vector kernels over whole slices of a batch, never row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from exchange.contract.evaluate import truth
-from exchange.contract.finding import Findings
+from exchange.contract.finding import VIOLATIONS, Findings
 from exchange.contract.frame import Bools, Frame, Memory, Numbers, frame_of
 from exchange.contract.instant import FIRST_DAY, FIRST_INSTANT, LAST_DAY, LAST_INSTANT, instant_of
 from exchange.contract.kernels import ColumnCheck
@@ -36,6 +36,8 @@ __all__ = ["CheckResult", "CompiledCheck", "Run", "cast", "conform"]
 _SLICE: Final = 1 << 17
 _THREADS: Final = 2
 _DAY: Final = 86_400_000_000
+_NOTHING: Final = VIOLATIONS.empty_table()
+_NO_ROWS: Final = pa.array([], pa.int64())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,51 @@ class CompiledCheck:
         for batch in batches():
             run.feed(batch)
         return run.finish(batches)
+
+    def spotless(self, rows: pa.RecordBatch) -> Sequence[CheckResult | None]:
+        """For each row, taken as a batch of its own: its result if no rule has anything to say, else None.
+
+        Many batches of one row are checked at the cost of one. Raises MalformedError and SchemaMismatchError.
+        """
+        rows = self.cast(rows)
+        frame = frame_of(rows, self.memory)
+        clean: Bools = np.ones(rows.num_rows, np.bool_)
+        for _, hit in self.violations(frame):
+            clean &= ~hit
+        periods = self._periods(frame)
+        return [
+            self._clean_row(period) if good else None for good, period in zip(clean, periods, strict=True)
+        ]
+
+    def _periods(self, frame: Frame) -> list[datetime | None]:
+        name = self.contract.time_column
+        if name is None:
+            return [None] * frame.rows
+        series = frame.columns[name]
+        assert isinstance(series, Numbers)
+        scale = _DAY if self.contract.column(name).logical_type == "date" else 1
+        low, high = FIRST_INSTANT // scale, LAST_INSTANT // scale
+        known = (series.data >= low) & (series.data <= high)
+        if series.valid is not None:
+            known &= series.valid
+        return [
+            instant_of(int(at) * scale) if good else None for at, good in zip(series.data, known, strict=True)
+        ]
+
+    def _clean_row(self, at: datetime | None) -> CheckResult:
+        return CheckResult(
+            rows=1,
+            accepted=1,
+            rejected=0,
+            counts={},
+            violations=_NOTHING,
+            rejected_rows=_NO_ROWS,
+            period=None if at is None else (at, at),
+            blockers=(),
+            refused=None,
+            unchecked=self.unchecked,
+            complete=True,
+        )
 
     def cast(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """`exchange.contract.physical.cast`, quicker from the second batch of a schema on."""

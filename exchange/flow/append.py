@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from exchange.errors import DrainingError, ReplayError, StorageError
 from exchange.flow.entry import Body, derive, entry_bytes
@@ -78,7 +79,8 @@ class Appended:
 
 
 Prepare = Callable[[], Draft]
-_Job = tuple[Prepare, "Future[Appended]"]
+PrepareAll = Callable[[Sequence[Any]], "Sequence[Draft | Appended | Exception]"]
+_Job = tuple[PrepareAll, Any, "Future[Appended]"]
 
 
 class Appender:
@@ -112,10 +114,17 @@ class Appender:
 
     def submit(self, prepare: Prepare) -> Future[Appended]:
         """Append what `prepare` returns; it runs in the appender's thread, so let it be quick."""
+        return self.submit_to(_each, prepare)
+
+    def submit_to(self, prepare_all: PrepareAll, item: object) -> Future[Appended]:
+        """Append what `prepare_all` makes of the item together with all others that wait for the same function.
+
+        It gives, for each, a draft, what the ledger holds already, or the error.
+        """
         future: Future[Appended] = Future()
         if self._closed:
             raise DrainingError("the hub is shutting down")
-        self._jobs.put((prepare, future))
+        self._jobs.put((prepare_all, item, future))
         return future
 
     def append(self, draft: Draft) -> Appended:
@@ -144,25 +153,20 @@ class Appender:
 
     def _group(self, jobs: Sequence[_Job]) -> None:
         ready: list[tuple[Draft, Future[Appended]]] = []
-        for prepare, future in jobs:
-            try:
-                ready.append((prepare(), future))
-            except Exception as error:
-                future.set_exception(error)
+        for outcome, (_, _, future) in zip(_prepared(jobs), jobs, strict=True):
+            if isinstance(outcome, Draft):
+                ready.append((outcome, future))
+            else:
+                _settle(future, outcome)
         if not ready:
             return
         try:
-            outcomes = self._commit([draft for draft, _ in ready])
+            outcomes: Sequence[Appended | Exception] = self._commit([draft for draft, _ in ready])
         except Exception as error:
             self._edge = RightEdge()
-            for _, future in ready:
-                future.set_exception(error)
-            return
+            outcomes = [error] * len(ready)
         for (_, future), outcome in zip(ready, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            _settle(future, outcome)
 
     def _commit(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
         self._objects.put_many([item for draft in drafts for item in draft.objects])
@@ -220,6 +224,38 @@ class Appender:
             assert isinstance(found, BatchRecord)
             record = found
         return answer_known(self._ledger, record, draft.batch_id)
+
+
+def _each(items: Sequence[Prepare]) -> Sequence[Draft | Appended | Exception]:
+    found: list[Draft | Appended | Exception] = []
+    for prepare in items:
+        try:
+            found.append(prepare())
+        except Exception as error:
+            found.append(error)
+    return found
+
+
+def _prepared(jobs: Sequence[_Job]) -> list[Draft | Appended | Exception]:
+    """What each job wants appended, functions called once for all their items; in the order of the jobs."""
+    places: dict[PrepareAll, list[int]] = {}
+    for at, (prepare_all, _, _) in enumerate(jobs):
+        places.setdefault(prepare_all, []).append(at)
+    found: dict[int, Draft | Appended | Exception] = {}
+    for prepare_all, mine in places.items():
+        try:
+            outcomes = prepare_all([jobs[at][1] for at in mine])
+        except Exception as error:
+            outcomes = [error] * len(mine)
+        found.update(zip(mine, outcomes, strict=True))
+    return [found[at] for at in range(len(jobs))]
+
+
+def _settle(future: Future[Appended], outcome: Appended | Exception) -> None:
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None) -> Appended | Exception:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,15 +93,34 @@ def check_batch(
     return _encode_and_check(source, manifest, check, limit, spool)
 
 
-def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit) -> Checked:
-    footer = inspect(source, limit)  # (5)
-    if footer.rows != manifest.rows:
-        raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
-    run = check.start()
-    for batch in read_groups(source, check.contract, limit, footer):  # (6)
-        run.feed(batch)
-    result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
-    _check_period(result, manifest)
+def check_single_rows(
+    batches: Sequence[tuple[bytes, Manifest]], check: CompiledCheck, limit: Limit
+) -> list[Checked | None]:
+    """Batches of one row under one contract, checked as one; None for each that has to be looked at by itself.
+
+    That is every batch with anything wrong: `check_batch` then says what.
+    """
+    rows: list[tuple[int, pa.RecordBatch]] = []
+    for at, (source, manifest) in enumerate(batches):
+        try:
+            footer = inspect(source, limit)
+            if footer.rows == manifest.rows == 1:
+                rows.extend((at, batch) for batch in read_groups(source, check.contract, limit, footer))
+        except InvalidInputError:
+            continue
+    checked: list[Checked | None] = [None] * len(batches)
+    alike: dict[str, list[tuple[int, pa.RecordBatch]]] = {}
+    for at, batch in rows:
+        alike.setdefault(str(batch.schema), []).append((at, batch))
+    for same in alike.values():
+        whole = pa.Table.from_batches([batch for _, batch in same]).combine_chunks().to_batches()[0]
+        for (at, _), result in zip(same, check.spotless(whole), strict=True):
+            if result is not None and _fits_period(result, batches[at][1]):
+                checked[at] = _as_sent(*batches[at], check, result)
+    return checked
+
+
+def _as_sent(source: Path | bytes, manifest: Manifest, check: CompiledCheck, result: CheckResult) -> Checked:
     return Checked(
         parquet=source,
         digest=manifest.digest,
@@ -110,6 +130,18 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
         report=report_of(result, check.contract),
         contract_digest=check.contract.digest,
     )
+
+
+def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit) -> Checked:
+    footer = inspect(source, limit)  # (5)
+    if footer.rows != manifest.rows:
+        raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
+    run = check.start()
+    for batch in read_groups(source, check.contract, limit, footer):  # (6)
+        run.feed(batch)
+    result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
+    _check_period(result, manifest)
+    return _as_sent(source, manifest, check, result)
 
 
 def _encode_and_check(
@@ -145,11 +177,16 @@ def _encode_and_check(
     )
 
 
-def _check_period(result: CheckResult, manifest: Manifest) -> None:
+def _fits_period(result: CheckResult, manifest: Manifest) -> bool:
     if manifest.period is None or result.period is None:
-        return
-    first, last = result.period
-    if first < manifest.period.start or last > manifest.period.until:
+        return True
+    return manifest.period.start <= result.period[0] and result.period[1] <= manifest.period.until
+
+
+def _check_period(result: CheckResult, manifest: Manifest) -> None:
+    if not _fits_period(result, manifest):
+        assert result.period is not None
+        first, last = result.period
         raise ContractRefusedError(
             f"rows from {format_instant(first)} to {format_instant(last)} lie outside the manifest's period"
         )

@@ -19,12 +19,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from exchange.batch.manifest import PAYLOAD_TYPE, Manifest, MediaType
+from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
 from exchange.contract.model import Contract
 from exchange.errors import (
     ContractRefusedError,
@@ -36,10 +37,10 @@ from exchange.errors import (
     PermissionDeniedError,
 )
 from exchange.flow.append import Appended, Appender, Draft, answer_known
-from exchange.flow.check import Checked, check_batch
+from exchange.flow.check import Checked, check_batch, check_single_rows
 from exchange.flow.entry import batch_body
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
-from exchange.ids import AgencyId, digest_of
+from exchange.ids import AgencyId, ContractRef, digest_of
 from exchange.ports import Clock, LedgerStore, ObjectStore
 from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, parse_canonical, verify_signers
@@ -56,6 +57,9 @@ class Admitted:
     public_key: str
     # The answer to a batch that the ledger holds already.
     known: Appended | None = None
+
+
+_Small = tuple[Admitted, bytes]
 
 
 class Intake:
@@ -149,11 +153,19 @@ class Publisher:
         check_manifest(manifest, caller, self._clock.now(), self.limit)  # (2)
         contract = self._contracts.get(manifest.contract)
         batch_id = digest_of(payload)
-        record = self._ledger.batch_by_key(caller, manifest.idempotency_key)  # (3)
-        known = answer_known(self._ledger, record, batch_id) if record else None
+        known = None if self._is_small(manifest) else self._known(manifest, batch_id)  # (3)
         if isinstance(known, Exception):
             raise known
         return Admitted(batch_id, manifest, contract, envelope, str(signers[0]), known)
+
+    def _is_small(self, manifest: Manifest) -> bool:
+        """Whether the batch has its place in a group: looked up, checked and appended with its neighbours."""
+        return manifest.media_type is MediaType.PARQUET and manifest.bytes <= self.limit.small_batch_bytes
+
+    def _known(self, manifest: Manifest, batch_id: str) -> Appended | Exception | None:
+        key = (manifest.publisher, manifest.idempotency_key)
+        record = self._ledger.batches_by_key([key]).get(key)
+        return answer_known(self._ledger, record, batch_id) if record else None
 
     def intake(self, admitted: Admitted) -> Intake:
         """Where the data goes."""
@@ -162,20 +174,56 @@ class Publisher:
     def finish(self, admitted: Admitted, intake: Intake) -> Future[Appended]:
         """Steps (4) to (9). A small batch is checked in the appender's thread, together with its neighbours."""
         source = intake.finish()  # (4)
-        if isinstance(source, bytes) and admitted.manifest.media_type is MediaType.PARQUET:
-            return self._appender.submit(lambda: self._draft(admitted, source))
+        if isinstance(source, bytes) and self._is_small(admitted.manifest):
+            return self._appender.submit_to(self._draft_all, (admitted, source))
         draft = self._draft(admitted, source)
         return self._appender.submit(lambda: draft)
+
+    def _draft_all(self, items: Sequence[_Small]) -> Sequence[Draft | Appended | Exception]:
+        """Drafts of a group of small batches; those of one row under one contract are checked as one."""
+        held = self._ledger.batches_by_key(
+            (each.manifest.publisher, each.manifest.idempotency_key) for each, _ in items
+        )
+        found: dict[int, Draft | Appended | Exception] = {}
+        open_items: dict[ContractRef, list[int]] = {}
+        for at, (each, _) in enumerate(items):
+            record = held.get((each.manifest.publisher, each.manifest.idempotency_key))
+            if record is not None:
+                found[at] = answer_known(self._ledger, record, each.id)
+            else:
+                open_items.setdefault(each.contract.ref, []).append(at)
+        for mine in open_items.values():
+            found.update(zip(mine, self._draft_alike([items[at] for at in mine]), strict=True))
+        return [found[at] for at in range(len(items))]
+
+    def _draft_alike(self, items: Sequence[_Small]) -> Iterator[Draft | Exception]:
+        """Drafts of small batches under one contract."""
+        check = self._checks.check_for(items[0][0].contract)
+        single = [
+            (source, each.manifest) if each.manifest.kind is not Kind.RETRACTION else None
+            for each, source in items
+        ]
+        clean = iter(check_single_rows([pair for pair in single if pair], check, self.limit))
+        for pair, (each, source) in zip(single, items, strict=True):
+            checked = next(clean) if pair else None
+            try:
+                yield self._draft_of(checked, each, source) if checked else self._draft(each, source)
+            except Exception as error:
+                yield error
 
     def _draft(self, admitted: Admitted, source: Path | bytes) -> Draft:
         manifest = admitted.manifest
         check = self._checks.check_for(admitted.contract)
         checked = check_batch(source, manifest, check, self.limit, self.spool)  # (5) (6)
         try:
-            refuse(checked, admitted.contract)
-            small = self._store(checked, manifest, source)  # (7)
+            return self._draft_of(checked, admitted, source)
         finally:
             checked.close()
+
+    def _draft_of(self, checked: Checked, admitted: Admitted, source: Path | bytes) -> Draft:
+        manifest = admitted.manifest
+        refuse(checked, admitted.contract)
+        small = self._store(checked, manifest, source)  # (7)
         body = batch_body(
             admitted.id, admitted.envelope, admitted.public_key, checked.stored_json(), checked.verdict_json()
         )

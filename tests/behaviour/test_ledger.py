@@ -37,7 +37,7 @@ def test_an_empty_ledger(ledger: SqlLedgerStore) -> None:
     assert ledger.size_at(START) == 0
     assert ledger.tile(0, 0) == b""
     assert list(ledger.entries(0, FAR)) == []
-    assert ledger.batch_by_key(ECOLOGY, "k") is None
+    assert ledger.batches_by_key([(ECOLOGY, "k")]) == {}
     assert ledger.newest_batches(None, None, FAR, 10) == []
     assert ledger.datasets(None, None, "", 10) == []
     assert not any((ledger.contracts(), ledger.keys(), ledger.revocations(), ledger.certificates()))
@@ -79,7 +79,8 @@ def test_every_kind_of_record_comes_back_as_it_was(open_store: OpenLedger) -> No
         for record in written[:3]:
             assert isinstance(record, BatchRecord)
             assert store.batch(record.id) == record
-            assert store.batch_by_key(record.publisher, record.idempotency_key) == record
+            held_by = (record.publisher, record.idempotency_key)
+            assert store.batches_by_key([held_by]) == {held_by: record}
         assert [*store.contracts("water-quality")] == [*store.contracts()] == [written[3]]
         assert store.contracts("hydrology") == []
         assert store.key("key-2") == written[5]
@@ -130,7 +131,7 @@ def test_idempotency_keys_belong_to_their_agency(ledger: SqlLedgerStore) -> None
         assert found == dict(zip(wanted, written, strict=False)) | {(WATER, "w"): written[-1]}
         assert turn.batches_by_key(wanted[:1]) == {wanted[0]: written[0]}
         assert turn.batches_by_key([]) == {}
-    assert ledger.batch_by_key(WATER, "k1") is None
+    assert ledger.batches_by_key([(WATER, "k1")]) == {}
 
 
 def test_batches_by_dataset_contract_and_publisher(ledger: SqlLedgerStore) -> None:

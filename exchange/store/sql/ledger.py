@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from exchange.store.sql import row as rows
 from exchange.store.sql.engine import explained, open_engine, open_read_only, reading, sqlite_url, writing
 from exchange.store.sql.growth import Growth
 from exchange.store.sql.migration import migrate
-from exchange.store.sql.sequencer import SqlSequencer
+from exchange.store.sql.sequencer import IdempotencyKey, SqlSequencer, by_key, key_pages
 from exchange.store.sql.snapshot import copy_sqlite, copy_tables, sqlite_damage
 from exchange.store.sql.statement import BEYOND, Statements
 
@@ -108,10 +108,12 @@ class SqlLedgerStore:
     def batch(self, id: str) -> BatchRecord:
         return rows.to_batch(self._one(self._sql.batch, {"id": rows.raw(id)}, f"a batch {id}"))
 
-    def batch_by_key(self, agency: AgencyId, key: str) -> BatchRecord | None:
-        parameters = {"publisher_0": str(agency), "key_0": key}
-        found = self._all(self._sql.batches_by_key[1], parameters)
-        return rows.to_batch(found[0]) if found else None
+    def batches_by_key(self, keys: Iterable[IdempotencyKey]) -> Mapping[IdempotencyKey, BatchRecord]:
+        return by_key(
+            row
+            for count, parameters in key_pages(keys)
+            for row in self._all(self._sql.batches_by_key[count], parameters)
+        )
 
     def batches(self, dataset: DatasetId, size: int) -> Sequence[BatchRecord]:
         parameters = {"dataset": str(dataset), "before": size}

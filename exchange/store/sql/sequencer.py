@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -35,7 +35,7 @@ from exchange.store.sql.row import (
 )
 from exchange.store.sql.statement import KEYS_AT_ONCE, Statements
 
-_Key = tuple[AgencyId, str]
+IdempotencyKey = tuple[AgencyId, str]
 _R = TypeVar("_R", bound=Record)
 _ACT: Final = "append to the ledger"
 
@@ -65,20 +65,12 @@ class SqlSequencer:
         row = self._connection.exec_driver_sql(self._sql.tile, {"level": level, "idx": index}).first()
         return bytes(row[0]) if row else b""
 
-    def batches_by_key(self, keys: Iterable[_Key]) -> Mapping[_Key, BatchRecord]:
-        found: dict[_Key, BatchRecord] = {}
-        wanted = iter(dict.fromkeys(keys))
-        while some := list(islice(wanted, KEYS_AT_ONCE)):
-            count = 1 if len(some) == 1 else KEYS_AT_ONCE
-            # the last key fills the places that are left over
-            some += some[-1:] * (count - len(some))
-            parameters: dict[str, str] = {}
-            for at, (agency, key) in enumerate(some):
-                parameters[f"publisher_{at}"], parameters[f"key_{at}"] = str(agency), key
-            for row in self._connection.exec_driver_sql(self._sql.batches_by_key[count], parameters):
-                record = to_batch(row)
-                found[record.publisher, record.idempotency_key] = record
-        return found
+    def batches_by_key(self, keys: Iterable[IdempotencyKey]) -> Mapping[IdempotencyKey, BatchRecord]:
+        return by_key(
+            row
+            for count, parameters in key_pages(keys)
+            for row in self._connection.exec_driver_sql(self._sql.batches_by_key[count], parameters)
+        )
 
     def write(
         self,
@@ -129,6 +121,25 @@ class SqlSequencer:
     def _add(self, statement: str, rows: Iterable[Row]) -> None:
         if parameters := list(rows):
             self._connection.exec_driver_sql(statement, parameters)
+
+
+def key_pages(keys: Iterable[IdempotencyKey]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Parameters of `Statements.batches_by_key`, some keys at a time, and for how many keys its text is."""
+    wanted = iter(dict.fromkeys(keys))
+    while some := list(islice(wanted, KEYS_AT_ONCE)):
+        count = 1 if len(some) == 1 else KEYS_AT_ONCE
+        # the last key fills the places that are left over
+        some += some[-1:] * (count - len(some))
+        parameters: dict[str, str] = {}
+        for at, (agency, key) in enumerate(some):
+            parameters[f"publisher_{at}"], parameters[f"key_{at}"] = str(agency), key
+        yield count, parameters
+
+
+def by_key(found: Iterable[Sequence[Any]]) -> Mapping[IdempotencyKey, BatchRecord]:
+    """Rows of `batch` under their idempotency keys."""
+    records = map(to_batch, found)
+    return {(record.publisher, record.idempotency_key): record for record in records}
 
 
 def _revoked(record: RevocationRecord) -> Row:
