@@ -184,7 +184,7 @@ class Run:
         if typed_violations is not None:
             self._findings.add_listed(typed_violations, self._rows)
         slices = [batch.slice(start, _SLICE) for start in range(0, batch.num_rows, _SLICE)]
-        examined = map(self._examine, slices) if len(slices) < 3 else _pool().map(self._examine, slices)
+        examined = map(self._examine, slices) if len(slices) < 2 else _pool().map(self._examine, slices)
         for part, (frame, found) in zip(slices, examined, strict=True):
             for rule, hit in found:
                 self._findings.add(rule, hit, part, self._rows)
