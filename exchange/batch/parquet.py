@@ -14,8 +14,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from exchange.batch.footer import Declared, read_footer
 from exchange.batch.limit import Limits, bounded, foreign
-from exchange.batch.page import Chunk, walk_pages
+from exchange.batch.page import walk_pages
 from exchange.batch.source import Source, pieces
 from exchange.batch.thrift import count_structs
 from exchange.contract.model import Contract
@@ -28,6 +29,7 @@ _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _TAIL: Final = 8
 _MAX_FOOTER: Final = 16 << 20
+_LARGE_FOOTER: Final = 64 << 10
 _MAX_STRUCTS: Final = 250_000
 _SMALL_ROWS: Final = 1000
 # A file that is not compressed cannot unfold to more than its size for each value.
@@ -38,13 +40,13 @@ _HARMLESS: Final = 64 << 20
 class Footer:
     """What a file declares about itself, held against its pages."""
 
+    declared: Declared
     metadata: pq.FileMetaData
-    dictionaries: tuple[str, ...]
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return int(self.metadata.num_rows)
+        return self.declared.rows
 
 
 def inspect(source: Source, limit: Limits) -> Footer:
@@ -64,73 +66,23 @@ def inspect(source: Source, limit: Limits) -> Footer:
         start = file.size - _TAIL - length
         if start < len(_MAGIC):
             raise MalformedError("the Parquet footer is longer than the file")
-        if length > _BUFFER >> 4:
-            count_structs(file.read_at(start, length), _MAX_STRUCTS)
-        with foreign("the Parquet footer"):
-            metadata = pq.read_metadata(pa.BufferReader(_framed(file.read_at(start, length), tail)))
-            footer, chunks = _declared(metadata, start, limit)
-        if not _is_harmless(metadata, file.size):
-            for chunk in chunks:
+        data = bytes(file.read_at(start, length))
+        if length > _LARGE_FOOTER:
+            count_structs(data, _MAX_STRUCTS)
+        declared = read_footer(data, start, limit)
+        if not _is_harmless(declared, file.size):
+            for chunk in declared.chunks:
                 walk_pages(file.read_at, chunk)
-        return footer
+    with foreign("the Parquet footer"):
+        metadata = pq.read_metadata(pa.BufferReader(_MAGIC + data + tail))
+        if (metadata.num_rows, metadata.num_columns) != (declared.rows, declared.columns):
+            raise MalformedError("the Parquet footer can be read in two ways")
+        return Footer(declared, metadata)
 
 
-def _framed(footer: bytes | memoryview, tail: bytes) -> bytes:
-    return _MAGIC + bytes(footer) + tail
-
-
-def _declared(metadata: pq.FileMetaData, end: int, limit: Limits) -> tuple[Footer, list[Chunk]]:
-    """Hold the footer's numbers against the limits and against one another."""
-    bounded("rows", metadata.num_rows, limit.batch_rows)
-    bounded("columns", metadata.num_columns, limit.columns)
-    bounded("row groups", metadata.num_row_groups, limit.row_groups)
-    schema = metadata.schema
-    for at in range(metadata.num_columns):
-        bounded("levels of nesting", schema.column(at).path.count(".") + 1, limit.nesting)
-    chunks: list[Chunk] = []
-    dictionaries: dict[str, None] = {}
-    rows = total = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        rows += group.num_rows
-        inflated = 0
-        for at in range(metadata.num_columns):
-            column = group.column(at)
-            chunks.append(_chunk(column, group.num_rows, end))
-            inflated += column.total_uncompressed_size
-            if column.has_dictionary_page:
-                dictionaries[column.path_in_schema] = None
-        bounded(f"uncompressed bytes of row group {number}", inflated, limit.row_group_bytes)
-        total += inflated
-    bounded("uncompressed bytes", total, limit.uncompressed_bytes)
-    if rows != metadata.num_rows or rows < 0:
-        raise MalformedError(f"the row groups hold {rows} rows, the Parquet footer says {metadata.num_rows}")
-    return Footer(metadata, tuple(dictionaries)), chunks
-
-
-def _chunk(column: pq.ColumnChunkMetaData, rows: int, end: int) -> Chunk:
-    name = column.path_in_schema[:80]
-    start = column.data_page_offset
-    if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-        start = column.dictionary_page_offset
-    stored, inflated, values = column.total_compressed_size, column.total_uncompressed_size, column.num_values
-    if column.file_path or min(start, stored, inflated, values, rows) < 0 or start + stored > end:
-        raise MalformedError(f"column {name}: its pages are not within the file")
-    if "." not in name and values != rows:
-        raise MalformedError(f"column {name} has {values} values in {rows} rows")
-    return Chunk(name, start, stored, inflated, values)
-
-
-def _is_harmless(metadata: pq.FileMetaData, size: int) -> bool:
+def _is_harmless(declared: Declared, size: int) -> bool:
     """Whether even pages that lie cannot unfold to much; this spares a small batch the walk."""
-    rows, columns, groups = metadata.num_rows, metadata.num_columns, metadata.num_row_groups
-    if rows * size * columns > _HARMLESS:
-        return False
-    return all(
-        metadata.row_group(group).column(at).compression == "UNCOMPRESSED"
-        for group in range(groups)
-        for at in range(columns)
-    )
+    return declared.plain and declared.rows * size * declared.columns <= _HARMLESS
 
 
 def read_groups(
@@ -146,7 +98,8 @@ def read_groups(
         file = pq.ParquetFile(
             source if isinstance(source, Path) else pa.BufferReader(source),
             metadata=footer.metadata,
-            read_dictionary=_read_as_dictionary(footer),
+            # in full they could take any amount of memory, and always take time
+            read_dictionary=footer.declared.repeated if footer.rows > 1 else (),
             buffer_size=_BUFFER if isinstance(source, Path) else 0,
         )
         conform(file.schema_arrow, contract)
@@ -154,19 +107,6 @@ def read_groups(
     with file:
         while (batch := _next(batches)) is not None:
             yield batch
-
-
-def _read_as_dictionary(footer: Footer) -> list[str]:
-    """Strings that repeat: decoding them in full could take any amount of memory, and always takes time."""
-    if footer.rows <= 1:
-        return []
-    schema = footer.metadata.schema
-    strings = {
-        schema.column(at).path
-        for at in range(footer.metadata.num_columns)
-        if schema.column(at).physical_type == "BYTE_ARRAY"
-    }
-    return [name for name in footer.dictionaries if name in strings]
 
 
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:

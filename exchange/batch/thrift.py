@@ -11,7 +11,7 @@ from typing import Final
 from exchange.errors import LimitExceededError, MalformedError
 
 Bytes = bytes | memoryview
-Struct = dict[int, "int | Struct"]
+Struct = dict[int, "int | bytes | Struct | list[Struct | bytes]"]
 
 _STOP: Final = 0
 _BYTE: Final = 3
@@ -27,9 +27,14 @@ _LONG: Final = 15
 
 
 def read_struct(data: Bytes, position: int, depth: int = 0) -> tuple[Struct, int]:
-    """Integers and nested structs of a struct by field id, and the offset after it; the rest is skipped."""
+    """A struct's fields by id, and the offset after it; booleans, doubles, sets of scalars and maps are skipped.
+
+    A list holds structs or binaries; of other lists only the length is kept.
+    """
     found: Struct = {}
     field = 0
+    if depth > _MAX_DEPTH:
+        raise MalformedError("metadata is nested too deeply")
     while True:
         head = data[position]
         position += 1
@@ -44,10 +49,36 @@ def read_struct(data: Bytes, position: int, depth: int = 0) -> tuple[Struct, int
         if kind in _INTEGERS:
             number, position = _varint(data, position)
             found[field] = _signed(number)
-        elif kind == _STRUCT and depth < _MAX_DEPTH:
+        elif kind == _BINARY:
+            found[field], position = _binary(data, position)
+        elif kind == _STRUCT:
             found[field], position = read_struct(data, position, depth + 1)
+        elif kind in _LISTS:
+            found[field], position = _list(data, position, depth)
         else:
             position, _ = _skip(data, position, kind, depth, 0)
+
+
+def _binary(data: Bytes, position: int) -> tuple[bytes, int]:
+    size, position = _varint(data, position)
+    if position + size > len(data):
+        raise IndexError("binary")
+    return bytes(data[position : position + size]), position + size
+
+
+def _list(data: Bytes, position: int, depth: int) -> tuple[list[Struct | bytes] | int, int]:
+    start, head = position, data[position]
+    size, position = (head >> 4, position + 1) if head >> 4 < _LONG else _varint(data, position + 1)
+    kind = head & 15
+    if kind not in (_STRUCT, _BINARY):
+        return size, _skip(data, start, _LISTS[0], depth, 0)[0]
+    items: list[Struct | bytes] = []
+    for _ in range(size):
+        item, position = (
+            read_struct(data, position, depth + 1) if kind == _STRUCT else _binary(data, position)
+        )
+        items.append(item)
+    return items, position
 
 
 def count_structs(data: Bytes, most: int) -> int:
