@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,6 +23,7 @@ from exchange.ids import ContractRef
 app = typer.Typer(help="Data contracts. 数据合约。", no_args_is_help=True)
 out = Console(highlight=False)
 PAGES: Final = Path("docs/contracts")
+_PAGE: Final = re.compile(r"[a-z0-9-]+-\d+\.\d+\.\d+\.md")
 _STYLE: Final = {"error": "red", "blocker": "bold red", "warning": "yellow", "info": "dim"}
 Given = Annotated[str, typer.Argument(help="A file, or a shipped contract as `water-quality[@1.0.0]`.")]
 
@@ -79,6 +81,8 @@ def show(contract: Given) -> None:
 def diff(old: Given, new: Given) -> None:
     """What a new version breaks; exit 1 if it may not stand beside the old one. 版本比较。"""
     before, after = _contract(old), _contract(new)
+    if before.ref.name != after.ref.name:
+        raise InvalidInputError(f"{before.ref} and {after.ref} are not versions of one contract")
     verdict = compare(before, after)
     out.print(f"{before.ref} → {after.ref}: [bold]{verdict.level}[/]  required 要求: {after.compatibility}")
     for item in verdict.breaks:
@@ -86,7 +90,10 @@ def diff(old: Given, new: Given) -> None:
         out.print(f"[red]✗[/] {item.direction} · {where}{item.kind}")
         out.print(f"    {item.zh} / {item.en}", markup=False, soft_wrap=True)
     new_major = after.ref.version.major > before.ref.version.major
-    raise typer.Exit(0 if new_major or satisfies(verdict, after.compatibility) else 1)
+    if new_major or satisfies(verdict, after.compatibility):
+        raise typer.Exit(0)
+    out.print("[red]✗[/] needs a new major version 须升主版本号")
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -99,25 +106,35 @@ def docs(
     if write == check:
         raise InvalidInputError("say either --write or --check")
     pages = {}
-    for text in shipped_contracts():
-        contract = load_contract(text)
-        pages[directory / f"{contract.ref.name}-{contract.ref.version}.md"] = to_markdown(contract)
+    for contract in map(load_contract, shipped_contracts()):
+        name = f"{contract.ref.name}-{contract.ref.version}.md"
+        pages[directory / name] = to_markdown(contract).encode()
     if write:
         directory.mkdir(parents=True, exist_ok=True)
         for path, page in pages.items():
-            path.write_text(page, encoding="utf-8")
-    stale = sorted(path for path, page in pages.items() if not _holds(path, page))
-    stale += sorted(set(directory.glob("*.md")) - pages.keys())
-    for path in stale:
-        out.print(
-            f"[red]✗[/] {escape(str(path))} is not what the contracts say; hechuan contracts docs --write"
-        )
-    out.print(f"{len(pages)} pages, {len(stale)} stale")
-    raise typer.Exit(1 if stale else 0)
+            path.write_bytes(page)
+        for path in _superfluous(directory, pages):
+            path.unlink()
+    behind = [
+        *((path, "missing 缺失") for path in pages if not path.is_file()),
+        *(
+            (path, "stale 过期")
+            for path, page in pages.items()
+            if path.is_file() and path.read_bytes() != page
+        ),
+        *((path, "superfluous 多余") for path in _superfluous(directory, pages)),
+    ]
+    for path, why in sorted(behind):
+        out.print(f"[red]✗[/] {escape(str(path))} · {why}", soft_wrap=True)
+    if behind:
+        out.print("run 请运行: hechuan contracts docs --write", soft_wrap=True)
+        raise typer.Exit(1)
+    out.print(f"[green]✓[/] {len(pages)} pages 页")
 
 
-def _holds(path: Path, page: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == page
+def _superfluous(directory: Path, pages: Collection[Path]) -> list[Path]:
+    """Pages of versions that are no longer; other files are none of ours."""
+    return [path for path in directory.glob("*.md") if _PAGE.fullmatch(path.name) and path not in pages]
 
 
 def _shipped_directory() -> Path:

@@ -1,8 +1,10 @@
 """What a new contract version does to those who rely on the old one, each break named.
 
-*Backward*: rows that were valid stay valid, so new readers read old data. *Forward*: rows valid under the new version
-are valid under the old one, so old readers read new data. *Full*: both. The terms are those of schema registries; here
-they cover values too, not only shapes. Rules of severity info and warning reject nothing and break nothing.
+*Backward*: new readers read old data: rows that were valid stay valid. *Forward*: old readers read new data: rows
+valid under the new version are valid under the old one. *Full*: both. The terms are those of schema registries; here
+they cover values too, not only shapes. A column that a version lacks is NULL to it, so one that may be empty can be
+added freely; but readers ask for columns by name, so none can go unnoticed. Rules of severity info and warning reject
+nothing and break nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
+from exchange.contract.absent import can_hold
 from exchange.contract.model import Bounds, Column, Compatibility, Contract, Kind, Rule, Sharing
+from exchange.contract.physical import accepts
 
 BACKWARD: Final = Compatibility.BACKWARD
 FORWARD: Final = Compatibility.FORWARD
 _BOTH: Final = (BACKWARD, FORWARD)
 # Implied by the type, or compared as the contract's own key.
 _APART: Final = frozenset({Kind.TYPE, Kind.FINITE, Kind.PRIMARY_KEY})
-_EXACT_INTEGER_BITS: Final = 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,16 @@ def _of_columns(old: Contract, new: Contract) -> Iterator[Break]:
         name = column.name
         if new.has_column(name):
             yield from _of_column(column, new.column(name))
-        elif column.required:
-            said = f"必填列 {name} 被删除", f"required column {name} is gone"
-            yield from _breaks("column_removed", name, (FORWARD,), *said)
+        else:
+            yield from _breaks(
+                "column_removed", name, (FORWARD,), f"列 {name} 被删除", f"column {name} is gone"
+            )
+    demanded = {rule.columns[0] for rule in new.rules if rule.kind is Kind.REQUIRED and rule.severity.rejects}
     for column in new.columns:
-        if column.required and not old.has_column(column.name):
-            said = f"新增必填列 {column.name}", f"required column {column.name} is new"
-            yield from _breaks("required_column_added", column.name, (BACKWARD,), *said)
+        name = column.name
+        if not old.has_column(name) and (column.required or name in demanded):
+            said = f"新增必填列 {name}", f"required column {name} is new"
+            yield from _breaks("required_column_added", name, (BACKWARD,), *said)
 
 
 def _of_column(old: Column, new: Column) -> Iterator[Break]:
@@ -128,7 +134,8 @@ def _of_column(old: Column, new: Column) -> Iterator[Break]:
         was, now = str(old.arrow_type), str(new.arrow_type)
         yield from _breaks("type_changed", name, broken, f"类型由 {was} 改为 {now}", f"was {was}, now {now}")
     if old.unit != new.unit:
-        zh, en = f"单位由 {old.unit} 改为 {new.unit}", f"the unit was {old.unit}, now {new.unit}"
+        zh = f"单位由 {old.unit or '无'} 改为 {new.unit or '无'}"
+        en = f"the unit was {old.unit or 'none'}, now {new.unit or 'none'}"
         yield from _breaks("unit_changed", name, _BOTH, zh, en)
     if new.classification.rank > old.classification.rank:
         zh = f"密级由 {old.classification} 提高为 {new.classification}"
@@ -138,16 +145,14 @@ def _of_column(old: Column, new: Column) -> Iterator[Break]:
 
 def _fits(given: pa.DataType, target: pa.DataType) -> bool:
     """Whether every value of one type is a value of the other."""
-    if given == target:
+    if given == target or not accepts(target, given):
+        return bool(given == target)
+    if not types.is_integer(given):
         return True
-    if types.is_integer(given) and types.is_integer(target):
+    if types.is_integer(target):
         inner, outer = (np.iinfo(item.to_pandas_dtype()) for item in (given, target))
         return bool(outer.min <= inner.min and inner.max <= outer.max)
-    if types.is_integer(given) and types.is_float64(target):
-        return bool(given.bit_width < _EXACT_INTEGER_BITS)
-    return bool(
-        types.is_floating(given) and types.is_floating(target) and given.bit_width <= target.bit_width
-    )
+    return bool(given.bit_width <= np.finfo(target.to_pandas_dtype()).nmant)
 
 
 def _of_rules(old: Contract, new: Contract) -> Iterator[Break]:
@@ -155,15 +160,28 @@ def _of_rules(old: Contract, new: Contract) -> Iterator[Break]:
     for rule_id, rule in before.items():
         if rule_id in after:
             yield from _of_rule(rule, after[rule_id])
-        elif all(map(new.has_column, rule.columns)):
-            change = "lowered" if any(item.id == rule_id for item in new.rules) else "removed"
+        elif _bites(rule, new):
+            lowered = any(item.id == rule_id for item in new.rules)
+            kind = "severity_lowered" if lowered else f"{rule.kind}_removed"
             zh, en = f"规则 {rule_id} 不再拒收：{rule.zh}", f"rule {rule_id} rejects no longer: {rule.en}"
-            yield from _breaks(f"{rule.kind}_{change}", _column_of(rule), (FORWARD,), zh, en)
+            yield from _breaks(kind, _column_of(rule), (FORWARD,), zh, en)
     for rule_id, rule in after.items():
-        if rule_id not in before and (len(rule.columns) > 1 or old.has_column(rule.columns[0])):
-            change = "raised" if any(item.id == rule_id for item in old.rules) else "added"
+        if rule_id not in before and _bites(rule, old):
+            raised = any(item.id == rule_id for item in old.rules)
+            kind = "severity_raised" if raised else f"{rule.kind}_added"
             zh, en = f"新的拒收规则 {rule_id}：{rule.zh}", f"rule {rule_id} now rejects: {rule.en}"
-            yield from _breaks(f"{rule.kind}_{change}", _column_of(rule), (BACKWARD,), zh, en)
+            yield from _breaks(kind, _column_of(rule), (BACKWARD,), zh, en)
+
+
+def _bites(rule: Rule, other: Contract) -> bool:
+    """Whether a rule can reject rows of the other version, to which columns it lacks are NULL."""
+    absent = {name for name in rule.columns if not other.has_column(name)}
+    if not absent:
+        return True
+    if rule.predicate is not None:
+        return can_hold(rule.predicate, absent)
+    # A required column that comes or goes is named as a column.
+    return rule.kind is Kind.MISSING and None in rule.values
 
 
 def _rejecting(contract: Contract) -> dict[str, Rule]:
@@ -188,6 +206,9 @@ def _of_rule(old: Rule, new: Rule) -> Iterator[Break]:
     elif looser:
         zh, en = f"规则 {old.id} 放宽：{new.zh}", f"rule {old.id} is looser: {new.en}"
         yield from _breaks(f"{old.kind}_widened", column, (FORWARD,), zh, en)
+    if new.severity.rank > old.severity.rank:
+        zh, en = f"规则 {old.id} 改为阻断整批：{new.zh}", f"rule {old.id} now refuses the batch: {new.en}"
+        yield from _breaks("severity_raised", column, (BACKWARD,), zh, en)
 
 
 def _by_equality(old: Rule, new: Rule) -> tuple[bool, bool]:
@@ -198,7 +219,15 @@ def _by_equality(old: Rule, new: Rule) -> tuple[bool, bool]:
 def _by_bounds(old: Rule, new: Rule) -> tuple[bool, bool]:
     assert old.bounds is not None
     assert new.bounds is not None
+    if _axis(old.bounds) is not _axis(new.bounds):
+        return True, True
     return not _within(old.bounds, new.bounds), not _within(new.bounds, old.bounds)
+
+
+def _axis(bounds: Bounds) -> type:
+    """Numbers, dates and instants do not compare with each other."""
+    bound = bounds.maximum if bounds.minimum is None else bounds.minimum
+    return float if isinstance(bound, int | float) else type(bound)
 
 
 def _within(inner: Bounds, outer: Bounds) -> bool:

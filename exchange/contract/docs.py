@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from exchange.contract.model import Column, Contract, Rule
+from exchange.contract.model import Column, Contract, Role, Rule, Sla
 
 _SEVERITY_ZH = {"info": "提示", "warning": "警告", "error": "错误", "blocker": "阻断"}
 _SHARING_ZH = {"unconditional": "无条件共享", "conditional": "有条件共享", "withheld": "不予共享"}
+# What Markdown would take for its own: markup, entities, emphasis at a word's edge, the middle of a link.
+_MARKUP: Final = re.compile(r"[\\`*<~|]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|(?<=\])\(")
 
 
 def to_markdown(contract: Contract) -> str:
     """The page of one contract version; the same contract gives the same page."""
-    return "\n".join(_lines(contract)) + "\n"
+    return "\n".join(_lines(contract)).rstrip("\n") + "\n"
 
 
 def _lines(contract: Contract) -> Iterator[str]:
-    yield f"# {contract.title_zh} {contract.title_en}"
+    yield f"# {_text(contract.title_zh)} {_text(contract.title_en)}"
     yield ""
     yield f"`{contract.ref}` · {contract.status}"
     yield ""
-    yield contract.zh
+    yield _text(contract.zh)
     yield ""
-    yield contract.en
+    yield _text(contract.en)
     yield ""
     yield from _facts(contract)
     yield from _columns(contract)
@@ -30,14 +34,15 @@ def _lines(contract: Contract) -> Iterator[str]:
         if column.values:
             yield from _values(column)
     yield from _rules(contract.rules)
+    yield from _references(contract)
     yield from _promises(contract)
 
 
 def _facts(contract: Contract) -> Iterator[str]:
     sharing = f"{_SHARING_ZH[contract.sharing]} {contract.sharing}"
-    share = f"{contract.max_rejected_share:.0%}"
+    share = f"{contract.max_rejected_share * 100:g}%"
     yield from _table(
-        ("", ""),
+        ("事项 fact", "内容 content"),
         [
             ("主管部门 steward", contract.steward),
             ("共享属性 sharing", sharing),
@@ -58,12 +63,12 @@ def _columns(contract: Contract) -> Iterator[str]:
         [
             (
                 _code(column.name),
-                f"{column.title_zh} {column.title_en}",
+                _text(f"{column.title_zh} {column.title_en}"),
                 str(column.arrow_type),
                 "是 yes" if column.required else "",
-                column.unit,
+                _text(column.unit),
                 str(column.classification),
-                f"{column.zh}<br>{column.en}{_examples(column)}",
+                f"{_said(column)}{_examples(column)}",
             )
             for column in contract.columns
         ],
@@ -75,11 +80,11 @@ def _examples(column: Column) -> str:
 
 
 def _values(column: Column) -> Iterator[str]:
-    yield f"### {column.title_zh} {column.title_en} {_code(column.name)}"
+    yield f"### {_text(column.title_zh)} {_text(column.title_en)} {_code(column.name)}"
     yield ""
     yield from _table(
         ("值 value", "含义 meaning"),
-        [(_code(str(item.value)), f"{item.zh} {item.en}") for item in column.values],
+        [(_code(str(item.value)), _text(f"{item.zh} {item.en}")) for item in column.values],
     )
 
 
@@ -96,7 +101,7 @@ def _rules(rules: Sequence[Rule]) -> Iterator[str]:
             (
                 _code(rule.id),
                 f"{_SEVERITY_ZH[rule.severity]} {rule.severity}",
-                f"{rule.zh}<br>{rule.en}" + (f"<br>{_code(_where(rule.sql))}" if rule.sql else ""),
+                _said(rule) + (f"<br>{_code(_where(rule.sql))}" if rule.sql else ""),
             )
             for rule in rules
         ],
@@ -107,20 +112,33 @@ def _where(sql: str) -> str:
     return sql.partition(" WHERE ")[2]
 
 
+def _references(contract: Contract) -> Iterator[str]:
+    if contract.references:
+        yield "## 引用 References"
+        yield ""
+        yield from _table(
+            ("列 column", "取值来源 every value is one of"),
+            [
+                (_code(item.column), f"{_code(item.contract)} → {_code(item.target_column)}")
+                for item in contract.references
+            ],
+        )
+
+
 def _promises(contract: Contract) -> Iterator[str]:
     if contract.sla:
         yield "## 服务承诺 Service levels"
         yield ""
         yield from _table(
             ("承诺 promise", "值 value", "说明 meaning"),
-            [(item.name, f"{item.value} {item.unit}", f"{item.zh}<br>{item.en}") for item in contract.sla],
+            [(_text(item.name), _text(f"{item.value} {item.unit}"), _said(item)) for item in contract.sla],
         )
     if contract.roles:
         yield "## 角色 Roles"
         yield ""
         yield from _table(
             ("角色 role", "权限 access", "说明 meaning"),
-            [(item.name, item.access, f"{item.zh}<br>{item.en}") for item in contract.roles],
+            [(_text(item.name), _text(item.access), _said(item)) for item in contract.roles],
         )
 
 
@@ -133,8 +151,25 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("\n", " ") for cell in cells) + " |"
+
+
+def _said(item: Column | Rule | Sla | Role) -> str:
+    return f"{_text(item.zh)}<br>{_text(item.en)}"
+
+
+def _text(words: str) -> str:
+    """Words that read the same once Markdown has been at them."""
+    return _MARKUP.sub(r"\\\g<0>", words)
 
 
 def _code(*names: str) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(_verbatim, names))
+
+
+def _verbatim(text: str) -> str:
+    """A code span; as HTML where a span inside a table could not hold the text."""
+    if "`" not in text and "|" not in text:
+        return f"`{text}`"
+    plain = (letter if letter.isalnum() or letter == " " else f"&#{ord(letter)};" for letter in text)
+    return f"<code>{''.join(plain)}</code>"
