@@ -24,7 +24,7 @@ from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
-from exchange.ports import Clock, ObjectStore, Record
+from exchange.ports import Clock, Record
 from exchange.serve import metrics
 from exchange.serve.caller import Gate
 from exchange.serve.catalog import CatalogServicer, HubFacts
@@ -36,6 +36,8 @@ from exchange.serve.server import Ports, Tls, run
 from exchange.settings import Settings, load_settings
 from exchange.store import open_ledger, open_objects
 from exchange.store.duck import DuckTableEngine
+from exchange.store.posix import PosixObjectStore
+from exchange.store.s3 import S3ObjectStore
 from exchange.store.sql import SqlLedgerStore
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
@@ -70,7 +72,8 @@ class Application:
     settings: Settings
     clock: Clock
     ledger: SqlLedgerStore
-    objects: ObjectStore
+    objects: PosixObjectStore | S3ObjectStore
+    engine: DuckTableEngine
     contracts: ContractRegistry
     keys: KeyRing
     appender: Appender
@@ -82,6 +85,9 @@ class Application:
     def close(self) -> None:
         """Finish what waits to be appended."""
         self.appender.close()
+        self.engine.close()
+        self.objects.close()
+        self.ledger.close()
 
 
 def build(directory: Path) -> Application:
@@ -109,6 +115,7 @@ def build(directory: Path) -> Application:
         clock=clock,
         ledger=ledger,
         objects=objects,
+        engine=engine,
         contracts=contracts,
         keys=keys,
         appender=appender,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -86,14 +87,15 @@ def invite(
     """Invite an agency of this jurisdiction; hand the file over in private, it works once. 邀请机构。"""
     home, settings = _open(directory)
     names, listen = settings.hub.names, settings.hub.listen_enrolment
-    invitation = make_invitation(
-        open_ledger(settings.store, home.state),
-        _card(home, settings, address),
-        enrolment or home.address(names, listen, "enrolment"),
-        AgencyId.parse(agency),
-        settings.identity.invitation_hours,
-        _now(),
-    )
+    with closing(open_ledger(settings.store, home.state)) as ledger:
+        invitation = make_invitation(
+            ledger,
+            _card(home, settings, address),
+            enrolment or home.address(names, listen, "enrolment"),
+            AgencyId.parse(agency),
+            settings.identity.invitation_hours,
+            _now(),
+        )
     _emit(invitation.to_bytes(), output)
     err.print(
         f"invitation 邀请  {agency}  until 有效至 {invitation.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
@@ -119,8 +121,10 @@ def sign(
 ) -> None:
     """Sign a certificate request that came another way; its own claims do not count. 离线签发证书。"""
     home, settings = _open(directory)
-    store, days = open_ledger(settings.store, home.state), settings.identity.agency_certificate_days
-    _emit(issue(store, home.authority(), AgencyId.parse(agency), read_public(csr), days, _now()), output)
+    days, request = settings.identity.agency_certificate_days, read_public(csr)
+    with closing(open_ledger(settings.store, home.state)) as ledger:
+        chain = issue(ledger, home.authority(), AgencyId.parse(agency), request, days, _now())
+    _emit(chain, output)
 
 
 @app.command()
@@ -156,9 +160,9 @@ def revoke(
     from exchange.app import build
 
     member = AgencyId.parse(agency)
-    home, settings = _open(directory)
-    store = open_ledger(settings.store, home.state)
+    _open(directory)
     application = build(directory)
+    store = application.ledger
     try:
         serials = [read_serial(serial)] if serial else []
         keys = [key] if key else []
@@ -184,13 +188,13 @@ def revoke(
 def members(directory: Directory) -> None:
     """Who holds which certificate and signing key. 成员一览。"""
     home, settings = _open(directory)
-    ledger = open_ledger(settings.store, home.state)
-    revoked = {record.serial or record.key_id for record in ledger.revocations()}
-    for issued in ledger.certificates():
-        until = f"until 有效至 {issued.not_after:%Y-%m-%d}"
-        _line(issued.agency, "certificate 证书", issued.serial, until, issued.serial in revoked)
-    for record in ledger.keys(None):
-        _line(record.agency, "key 密钥", record.id, "", record.id in revoked)
+    with closing(open_ledger(settings.store, home.state)) as ledger:
+        revoked = {record.serial or record.key_id for record in ledger.revocations()}
+        for issued in ledger.certificates():
+            until = f"until 有效至 {issued.not_after:%Y-%m-%d}"
+            _line(issued.agency, "certificate 证书", issued.serial, until, issued.serial in revoked)
+        for record in ledger.keys(None):
+            _line(record.agency, "key 密钥", record.id, "", record.id in revoked)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +16,13 @@ from exchange.flow.backup import back_up, restore_backup
 from exchange.flow.entry import record_of
 from exchange.flow.fsck import GRACE, Report, check
 from exchange.home import HubDirectory
-from exchange.settings import load_settings
+from exchange.ports import LedgerArchive, ObjectStore
+from exchange.settings import Settings, load_settings
 from exchange.store import open_ledger, open_objects
 
 Directory = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The hub's directory.")]
 out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +42,8 @@ def fsck(
     """Check every object, entry, proof and index again; exit 1 if anything is wrong. 全面核验。"""
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
-    ledger, objects = open_ledger(settings.store, home.state), open_objects(settings.store, home.state)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    bar = Progress(console=err, transient=True, disable=not err.is_terminal)
+    with _stores(settings, home) as (ledger, objects), bar:
         task = bar.add_task("fsck", total=None)
         report = check(
             ledger,
@@ -74,8 +78,8 @@ def backup(
     """Copy a running hub, consistently. 备份。"""
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
-    ledger, objects = open_ledger(settings.store, home.state), open_objects(settings.store, home.state)
-    made = back_up(ledger, objects, target, home.root if with_keys else None, record_of)
+    with _stores(settings, home) as (ledger, objects):
+        made = back_up(ledger, objects, target, home.root if with_keys else None, record_of)
     out.print(f"[green]✓[/] {made.entries:,} entries, {made.objects:,} objects → {target}")
 
 
@@ -86,7 +90,17 @@ def restore(
     """Put a backup into an empty hub and check it. 恢复。"""
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
-    ledger, objects = open_ledger(settings.store, home.state), open_objects(settings.store, home.state)
-    report = restore_backup(backup_directory, ledger, objects, home.log_verifier(), record_of)
+    with _stores(settings, home) as (ledger, objects):
+        report = restore_backup(backup_directory, ledger, objects, home.log_verifier(), record_of)
     show_report(report)
     raise typer.Exit(0 if report.clean else 1)
+
+
+@contextmanager
+def _stores(settings: Settings, home: HubDirectory) -> Iterator[tuple[LedgerArchive, ObjectStore]]:
+    """The hub's stores, beside the hub or in its place."""
+    with (
+        closing(open_ledger(settings.store, home.state)) as ledger,
+        closing(open_objects(settings.store, home.state)) as objects,
+    ):
+        yield ledger, objects

@@ -8,6 +8,7 @@ be pushed that way, for what counts has been settled without them.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ class DuckTableEngine:
     """TableEngine on one in-process DuckDB; calls from several threads have a cursor each."""
 
     def __init__(self, temp_directory: Path, memory_limit: str = "1GB") -> None:
+        self._temp = temp_directory
         self._database = duckdb.connect(
             config={
                 "temp_directory": str(temp_directory),
@@ -53,6 +55,11 @@ class DuckTableEngine:
                 "autoload_known_extensions": "false",
             }
         )
+
+    def close(self) -> None:
+        """End the database and remove what it spilled."""
+        self._database.close()
+        shutil.rmtree(self._temp, ignore_errors=True)
 
     def schema(self, plan: Plan) -> pa.Schema:
         """The plan's columns; all of them may be NULL in a history, for retractions hold keys alone."""
