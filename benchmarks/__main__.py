@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import proof, publish, query
+from benchmarks import check, proof, publish, query
 from benchmarks.figure import Figure, chosen, save, show
 
-ROOMS = (proof, publish, query)
+ROOMS = (check, proof, publish, query)
 TARGET = Path("build/bench.json")
 
 
