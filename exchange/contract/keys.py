@@ -35,6 +35,7 @@ _SEED: Final = np.uint64(secrets.randbits(64))
 _ODD: Final = np.uint64(secrets.randbits(64) | 1)
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT: Final = np.uint64(29)
+_LOW: Final = np.uint64((1 << 20) - 1)
 _MASKS: Final = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 
 
@@ -106,12 +107,17 @@ class KeyIndex:
 
     def _candidates(self, source: Reread, wanted: Hashes) -> Iterator[pa.Table]:
         memory = Memory()
+        marked: Bools = np.zeros(int(_LOW) + 1, np.bool_)
+        marked[wanted & _LOW] = True
         start = 0
         parts: list[pa.Table] = []
         for batch in source():
             hashes, valid = hash_rows(frame_of(batch.select(self._names), memory), self._names)
-            hit = wanted.take(np.searchsorted(wanted, hashes), mode="clip") == hashes
-            at = np.flatnonzero(hit if valid is None else hit & valid)
+            # the low bits rule nearly all rows out before any is searched for
+            maybe = np.flatnonzero(marked.take(hashes & _LOW))
+            few = hashes[maybe]
+            hit = wanted.take(np.searchsorted(wanted, few), mode="clip") == few
+            at = maybe[hit if valid is None else hit & valid[maybe]]
             if len(at):
                 chosen = batch.select(self._names).take(pa.array(at))
                 parts.append(_plain(chosen).append_column("row", pa.array(at + start, pa.int64())))
