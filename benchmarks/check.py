@@ -232,50 +232,41 @@ def _expression(rule: Rule) -> Callable[[Any], Any]:
 def by_great_expectations(table: pa.Table, contract: Contract) -> Counts:
     """A suite over a pandas frame."""
     import great_expectations as gx
-    import great_expectations.expectations as gxe
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     rules = _judged(contract, table)
     frame = _with_predicates(table, rules).to_pandas()
-    made: dict[str, Any] = {}
-    for rule in rules:
-        column = rule.columns[0]
-        match rule.kind:
-            case Kind.REQUIRED:
-                made[rule.id] = gxe.ExpectColumnValuesToNotBeNull(column=column)
-            case Kind.PATTERN:
-                made[rule.id] = gxe.ExpectColumnValuesToMatchRegex(column=column, regex=str(rule.pattern))
-            case Kind.ENUM | Kind.REFERENCE:
-                allowed = SECTIONS if rule.kind is Kind.REFERENCE else rule.values
-                made[rule.id] = gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(allowed))
-            case Kind.PREDICATE:
-                made[rule.id] = gxe.ExpectColumnValuesToBeInSet(column=rule.id, value_set=[False])
-            case Kind.PRIMARY_KEY:
-                made[rule.id] = gxe.ExpectCompoundColumnsToBeUnique(column_list=list(contract.primary_key))
-            case Kind.LENGTH:
-                assert rule.bounds is not None
-                made[rule.id] = gxe.ExpectColumnValueLengthsToBeBetween(
-                    column=column, min_value=rule.bounds.minimum, max_value=rule.bounds.maximum
-                )
-            case Kind.RANGE:
-                assert rule.bounds is not None
-                made[rule.id] = gxe.ExpectColumnValuesToBeBetween(
-                    column=column,
-                    min_value=rule.bounds.minimum,
-                    max_value=rule.bounds.maximum,
-                    strict_min=rule.bounds.exclusive_minimum,
-                    strict_max=rule.bounds.exclusive_maximum,
-                )
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    batch = (
-        context.data_sources.add_pandas("p")
-        .add_dataframe_asset("a")
-        .add_batch_definition_whole_dataframe("b")
-    )
-    suite = gx.ExpectationSuite(name="s", expectations=list(made.values()))
-    result = batch.get_batch({"dataframe": frame}).validate(suite)
+    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite(name="suite", expectations=[_expectation(rule) for rule in rules])
+    outcomes = batch.validate(suite).results
     return {
-        name: int(outcome["result"].get("unexpected_count", 0))
-        for name, outcome in zip(made, result.results, strict=True)
+        rule.id: int(outcome["result"].get("unexpected_count", 0))
+        for rule, outcome in zip(rules, outcomes, strict=True)
     }
+
+
+def _expectation(rule: Rule) -> Any:
+    import great_expectations.expectations as gxe
+
+    column, bounds = rule.columns[0], rule.bounds
+    match rule.kind:
+        case Kind.REQUIRED:
+            return gxe.ExpectColumnValuesToNotBeNull(column=column)
+        case Kind.PATTERN:
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=str(rule.pattern))
+        case Kind.ENUM | Kind.REFERENCE:
+            allowed = SECTIONS if rule.kind is Kind.REFERENCE else rule.values
+            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(allowed))
+        case Kind.PREDICATE:
+            return gxe.ExpectColumnValuesToBeInSet(column=rule.id, value_set=[False])
+        case Kind.PRIMARY_KEY:
+            return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns))
+    assert bounds is not None
+    ends = {"min_value": bounds.minimum, "max_value": bounds.maximum}
+    if rule.kind is Kind.LENGTH:
+        return gxe.ExpectColumnValueLengthsToBeBetween(column=column, **ends)
+    strict = {"strict_min": bounds.exclusive_minimum, "strict_max": bounds.exclusive_maximum}
+    return gxe.ExpectColumnValuesToBeBetween(column=column, **ends, **strict)

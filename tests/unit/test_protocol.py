@@ -1,0 +1,59 @@
+"""PROTOCOL.md says what the code does: every code, member, vector and call is on the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from google.rpc import code_pb2
+
+from exchange import errors
+from exchange.batch.manifest import Manifest
+from exchange.serve.status import STATUS
+from exchange.trust.canonical import canonical
+from exchange.v1 import catalog_pb2, exchange_pb2, ledger_pb2, member_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
+EXAMPLES = [
+    json.loads(found) for found in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL) if "<" not in found
+]
+
+
+def classes() -> list[type[errors.HechuanError]]:
+    found = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    return [
+        kind for kind in found if issubclass(kind, errors.HechuanError) and kind is not errors.HechuanError
+    ]
+
+
+def test_every_error_has_its_row() -> None:
+    for kind in classes():
+        status = code_pb2.Code.Name(next(STATUS[each] for each in kind.__mro__ if each in STATUS))
+        retry = "yes" if kind.retryable else "no"
+        assert f"| `{kind.code}` | {status} | {retry} |" in PAGE
+
+
+def test_every_member_of_a_manifest_is_told() -> None:
+    (manifest,) = [example for example in EXAMPLES if "idempotency_key" in example]
+    assert Manifest.from_json(manifest).to_json() == manifest
+    assert canonical(manifest).decode() in PAGE
+    table = PAGE.partition("## Manifest")[2].partition("```")[0]
+    assert all(f"`{name}`" in table for name in manifest)
+
+
+def test_every_vector_and_call_is_named() -> None:
+    for path in (ROOT / "tests" / "vectors").glob("*.json"):
+        assert f"`{path.name}`" in PAGE
+    for module in (catalog_pb2, exchange_pb2, ledger_pb2, member_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                assert method.name in PAGE, method.full_name
+
+
+def test_links_lead_somewhere() -> None:
+    for name in ("PROTOCOL.md", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+            assert (ROOT / target).exists(), f"{name}: {target}"
