@@ -4,74 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
 from exchange.errors import DrainingError, MalformedError, ReplayError
 from exchange.flow.append import Appended, Appender, Draft, LogSigner, receipt_of
-from exchange.flow.entry import batch_body, record_of
-from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
-from exchange.ledger import Receipt, VerifierKey, verify_receipt
+from exchange.flow.entry import record_of
+from exchange.ids import digest_of
+from exchange.ledger import Receipt, verify_receipt
 from exchange.ports import BatchRecord
 from exchange.settings import Store
 from exchange.store import open_ledger, open_objects
 from exchange.store.sql import SqlLedgerStore
-from exchange.trust.envelope import canonical, sign
-from exchange.trust.keys import SigningKey
-
-AGENCY = AgencyId.parse("500000/ecology")
-NOON = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
-
-
-class SteppedClock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.instant = NOON
-
-    def now(self) -> datetime:
-        return self.instant
-
-
-KEY = SigningKey.generate()
-LOG_KEY = SigningKey.generate()
-LOG = VerifierKey("hechuan/500000", LOG_KEY.verify_key.public)
-
-
-def draft(key: str, data: bytes = b"rows") -> Draft:
-    """A batch that the appender would be handed."""
-    manifest = Manifest(
-        publisher=AGENCY,
-        dataset=DatasetId(AGENCY, "water-quality"),
-        contract=ContractRef.parse("water-quality@1.0.0"),
-        kind=Kind.OBSERVATION,
-        media_type=MediaType.PARQUET,
-        digest=digest_of(data),
-        bytes=len(data),
-        rows=1,
-        period=None,
-        created_at=NOON,
-        expires_at=NOON + timedelta(days=1),
-        idempotency_key=key,
-    )
-    payload = canonical(manifest.to_json())
-    verdict = {
-        "accepted": 1,
-        "contract_digest": digest_of(b""),
-        "counts": {},
-        "period": None,
-        "rejected": 0,
-        "report": None,
-        "rows": 1,
-    }
-    stored = {"bytes": len(data), "digest": digest_of(data), "encoded_by": "publisher"}
-    body = batch_body(
-        digest_of(payload), sign(payload, PAYLOAD_TYPE, KEY), str(KEY.verify_key), stored, verdict
-    )
-    return Draft(body, digest_of(payload), (AGENCY, key), ((data, digest_of(data)),))
+from tests.ledgers import LOG, LOG_KEY, NOON, SteppedClock, draft
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""fsck and backup on real files: every kind of damage is found and named, nothing else is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import ConflictError, MalformedError, NotFoundError
+from exchange.flow.append import Appender, LogSigner
+from exchange.flow.backup import back_up, restore_backup
+from exchange.flow.entry import record_of
+from exchange.flow.fsck import Report, check
+from exchange.flow.recheck import Fault
+from exchange.ids import digest_of
+from exchange.settings import Store
+from exchange.store import open_ledger, open_objects
+from tests.ledgers import LOG, LOG_KEY, SteppedClock, draft
+
+COUNT = 300
+GONE = b"rows 7"
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub's state with 300 batches in groups of various sizes."""
+    state = tmp_path_factory.mktemp("state")
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        appender = Appender(ledger, objects, LogSigner(LOG, LOG_KEY.sign), "500000", SteppedClock(), 64)
+        waiting = [
+            appender.submit(lambda at=at: draft(f"key {at}", f"rows {at}".encode()))  # type: ignore[misc]
+            for at in range(COUNT)
+        ]
+        for future in waiting:
+            future.result()
+        appender.close()
+    return state
+
+
+@pytest.fixture
+def state(pristine: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(pristine, tmp_path / "state"))
+
+
+def checked(state: Path, sweep: bool = False, grace: float = 3600) -> Report:
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        return check(ledger, objects, LOG, record_of, sweep=sweep, grace=timedelta(seconds=grace))
+
+
+def file_of(state: Path, data: bytes) -> Path:
+    name = digest_of(data).removeprefix("sha256:")
+    return state / "objects" / name[:2] / name[2:4] / name
+
+
+def sql(statement: str) -> Callable[[Path], None]:
+    def change(state: Path) -> None:
+        with closing(sqlite3.connect(state / "ledger.sqlite")) as connection, connection:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            assert connection.execute(statement).rowcount > 0
+
+    return change
+
+
+def flip(state: Path) -> None:
+    path = file_of(state, GONE)
+    path.chmod(0o600)
+    path.write_bytes(GONE[:-1] + b"8")
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], Fault, str]] = {
+    "an object is gone": (lambda state: file_of(state, GONE).unlink(), Fault.MISSING_OBJECT, digest_of(GONE)),
+    "an object is changed": (flip, Fault.DAMAGED_OBJECT, digest_of(GONE)),
+    "an entry is changed": (
+        sql("UPDATE entry SET data = CAST(replace(CAST(data AS TEXT), '\"rows\":1', '\"rows\":2') AS BLOB) WHERE idx = 7"), Fault.ENTRY, "7",
+    ),
+    "an entry is gone": (sql("DELETE FROM entry WHERE idx = 7"), Fault.ENTRY, "7"),
+    "an entry is backdated": (sql("UPDATE entry SET recorded_at = 1 WHERE idx = 7"), Fault.ENTRY, "7"),
+    "a full tile is changed": (
+        sql("UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND idx = 0"), Fault.TILE, "0/0",
+    ),
+    "the last tile is gone": (sql("DELETE FROM tile WHERE level = 0 AND idx = 1"), Fault.TILE, "0/1"),
+    "a checkpoint is gone": (
+        sql("DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)"), Fault.CHECKPOINT, str(COUNT),
+    ),
+    "an index row says more": (
+        sql("UPDATE batch SET accepted = accepted + 1 WHERE idx = 7"), Fault.INDEX, "batch at 7",
+    ),
+    "an index row is gone": (sql("DELETE FROM batch WHERE idx = 7"), Fault.INDEX, "batch at 7"),
+    "a dataset's sums are off": (
+        sql("UPDATE dataset SET batches = 1"), Fault.INDEX, "dataset 500000/ecology/water-quality",
+    ),
+}  # fmt: skip
+
+
+def test_a_whole_ledger_is_clean(state: Path) -> None:
+    report = checked(state)
+    assert report.clean
+    assert (report.entries, report.objects, report.orphans, report.recent) == (COUNT, COUNT, (), 0)
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_found_where_it_is(name: str, state: Path) -> None:
+    damage, fault, subject = DAMAGE[name]
+    damage(state)
+    report = checked(state)
+    assert not report.clean
+    assert (fault, subject) in {(problem.fault, problem.subject) for problem in report.problems}
+    assert len(report.problems) < 10
+
+
+def test_orphans_are_swept_past_their_grace(state: Path) -> None:
+    with closing(open_objects(Store(), state)) as objects:
+        for data in (b"old", b"young"):
+            objects.put_bytes(data, digest_of(data))
+    old = file_of(state, b"old")
+    os.utime(old, (1_000_000, 1_000_000))
+    left = state / "incoming" / "left-behind"
+    left.write_bytes(b"half of something")
+    os.utime(left, (1_000_000, 1_000_000))
+    report = checked(state)
+    assert report.clean
+    assert (report.orphans, report.recent) == ((digest_of(b"old"),), 1)
+    assert old.exists()
+    checked(state, sweep=True)
+    assert not old.exists()
+    assert not left.exists()
+    assert file_of(state, b"young").exists()
+    assert checked(state, sweep=True).objects == COUNT + 1
+
+
+@pytest.fixture
+def backup(state: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "backup"
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        made = back_up(ledger, objects, target, None, record_of)
+        assert (made.entries, made.objects) == (COUNT, COUNT)
+        with pytest.raises(ConflictError):
+            back_up(ledger, objects, target, None, record_of)
+    return target
+
+
+def restored(backup: Path, state: Path) -> Report:
+    state.mkdir()
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        return restore_backup(backup, ledger, objects, LOG, record_of)
+
+
+def test_what_was_backed_up_comes_back(backup: Path, state: Path, tmp_path: Path) -> None:
+    report = restored(backup, tmp_path / "new")
+    assert report.clean
+    assert (report.entries, report.objects) == (COUNT, COUNT)
+    with closing(open_ledger(Store(), state)) as old, closing(open_ledger(Store(), tmp_path / "new")) as new:
+        assert list(old.entries(0, COUNT)) == list(new.entries(0, COUNT))
+        assert old.head() == new.head()
+    with (
+        closing(open_ledger(Store(), state)) as full,
+        closing(open_objects(Store(), state)) as objects,
+        pytest.raises(ConflictError),
+    ):
+        restore_backup(backup, full, objects, LOG, record_of)
+
+
+def test_an_unfinished_or_damaged_backup_is_refused(backup: Path, tmp_path: Path) -> None:
+    seal = backup / "backup.json"
+    kept = seal.read_bytes()
+    seal.unlink()
+    with pytest.raises(NotFoundError, match="no finished backup"):
+        restored(backup, tmp_path / "one")
+    seal.write_bytes(kept)
+    stored = next((backup / "objects").glob("*/*"))
+    stored.write_bytes(b"other")
+    with pytest.raises(MalformedError, match="another digest"):
+        restored(backup, tmp_path / "two")
+    with (backup / "ledger.sqlite").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(MalformedError, match="ledger was changed"):
+        restored(backup, tmp_path / "three")
