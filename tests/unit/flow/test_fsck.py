@@ -78,7 +78,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], Fault, str]] = {
     "an object is gone": (lambda state: file_of(state, GONE).unlink(), Fault.MISSING_OBJECT, digest_of(GONE)),
     "an object is changed": (flip, Fault.DAMAGED_OBJECT, digest_of(GONE)),
     "an entry is changed": (
-        sql("UPDATE entry SET data = CAST(replace(CAST(data AS TEXT), '\"rows\":1', '\"rows\":2') AS BLOB) WHERE idx = 7"), Fault.ENTRY, "7",
+        sql(
+            "UPDATE entry SET data = CAST(replace(CAST(data AS TEXT), 'accepted', 'rejected') AS BLOB) WHERE idx = 7"
+        ),
+        Fault.ENTRY, "7",
     ),
     "an entry is gone": (sql("DELETE FROM entry WHERE idx = 7"), Fault.ENTRY, "7"),
     "an entry is backdated": (sql("UPDATE entry SET recorded_at = 1 WHERE idx = 7"), Fault.ENTRY, "7"),
