@@ -1,84 +1,161 @@
-"""The table engine: which rows of which parts count, streamed in ledger order.
+"""DuckDB over stored Parquet, as a TableEngine.
 
-A query reads its files once, in order, with conditions and columns pushed into the Parquet scan. What makes a row not
-count (its report, a later part) is settled before, as a set of positions, and only where the parts' periods leave
-room for it; so a plain slice costs a plain scan.
+Which rows do not count is found first, as one bitmap per batch: rejected rows from the reports, superseded ones by a
+join of keys between batches whose periods touch. What is left is a plain scan in ledger order with the conditions
+pushed into it, as quick as DuckDB itself, and the bitmaps are applied to what comes out. Conditions on any column can
+be pushed that way, for what counts has been settled without them.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from exchange.ports import Plan
-from exchange.store.duck.quarantine import quarantine_schema, read_quarantined
-from exchange.store.duck.session import Session, open_session
-from exchange.store.duck.standing import read_standing, standing_schema
+from exchange.batch.manifest import Kind
+from exchange.contract.model import Contract
+from exchange.ports import Part, Plan
+from exchange.store.duck import sql
+from exchange.store.duck.overlap import may_match
+from exchange.store.duck.quarantine import quarantined
+from exchange.store.duck.session import Session, opened
+from exchange.store.duck.stand import Dropped, dropped_rows, rejected_rows
 
-_MAX_THREADS: Final = 8
+_INDEX: Final = pa.field("_index", pa.int64(), nullable=False)
+_KIND: Final = pa.field("_kind", pa.string(), nullable=False)
+_RECORDED_AT: Final = pa.field("_recorded_at", pa.timestamp("us", tz="UTC"), nullable=False)
+_FINDINGS: Final = (
+    _INDEX,
+    pa.field("_batch", pa.string(), nullable=False),
+    pa.field("_row", pa.int64(), nullable=False),
+    pa.field("_rule", pa.string(), nullable=False),
+    pa.field("_column", pa.string(), nullable=False),
+    pa.field("_value", pa.string()),
+    pa.field("_corrected", pa.bool_(), nullable=False),
+)
 
 
 class DuckTableEngine:
-    """Implements ports.TableEngine with one DuckDB in memory; any number of threads may ask at once.
+    """TableEngine on one in-process DuckDB; calls from several threads have a cursor each."""
 
-    memory_bytes bounds what DuckDB holds for all queries together; beyond it spills to `temp_directory`. What a
-    query holds besides: an eighth of a byte for each row of its parts, where some row does not count.
-
-    Every contract column is nullable in what is read, required or not: a column may be younger than a batch, and a
-    retraction has none but keys.
-    """
-
-    def __init__(
-        self, temp_directory: Path, memory_bytes: int = 512 << 20, threads: int | None = None
-    ) -> None:
-        temp_directory.mkdir(parents=True, exist_ok=True)
-        wanted = threads or min(os.cpu_count() or 1, _MAX_THREADS)
+    def __init__(self, temp_directory: Path, memory_limit: str = "1GB") -> None:
+        self._temp = temp_directory
         self._database = duckdb.connect(
-            ":memory:",
             config={
-                "memory_limit": f"{memory_bytes}B",
-                "threads": str(wanted),
                 "temp_directory": str(temp_directory),
-                "preserve_insertion_order": "true",
+                "memory_limit": memory_limit,
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
-                "python_enable_replacements": "false",
-            },
+            }
         )
 
+    def close(self) -> None:
+        """End the database and remove what it spilled."""
+        self._database.close()
+        shutil.rmtree(self._temp, ignore_errors=True)
+
     def schema(self, plan: Plan) -> pa.Schema:
-        """Schema of every batch that `standing` yields."""
-        return standing_schema(plan)
+        """The plan's columns; all of them may be NULL in a history, for retractions hold keys alone."""
+        fields = [_field(plan.contract, column, plan.history) for column in plan.columns]
+        return pa.schema([*fields, _INDEX, _KIND, _RECORDED_AT] if plan.history else fields)
 
     def quarantine_schema(self, plan: Plan) -> pa.Schema:
-        """Schema of every batch that `quarantined` yields."""
-        return quarantine_schema(plan)
+        """What was found, then the contract's columns, each of which may be NULL."""
+        return pa.schema(
+            [*_FINDINGS, *(_field(plan.contract, column.name, True) for column in plan.contract.columns)]
+        )
 
     def standing(self, plan: Plan) -> Iterator[pa.RecordBatch]:
-        """Rows that stand, or the plan's history; raises StorageError, BusyError."""
-        return self._answer(plan, lambda session: read_standing(session, plan))
+        """See TableEngine; raises StorageError where a stored file cannot be read."""
+        with self._session() as session:
+            chosen = [part for part in plan.parts if may_match(part, plan.conditions, plan.contract)]
+            if plan.history:
+                dropped: Dropped = {
+                    part.record.index: rejected_rows(session, part) for part in chosen if part.report
+                }
+            else:
+                dropped = dropped_rows(session, plan.parts, chosen, plan.conditions, plan.contract)
+                chosen = [part for part in chosen if part.record.kind is not Kind.RETRACTION]
+            yield from _limited(_scan(session, plan, chosen, dropped, self.schema(plan)), plan.limit)
 
     def quarantined(self, plan: Plan, corrected: bool) -> Iterator[pa.RecordBatch]:
-        """Rejected rows, a row per violation, open ones only without `corrected`; raises StorageError, BusyError."""
-        return self._answer(plan, lambda session: read_quarantined(session, plan, corrected))
+        """See TableEngine, and `quarantine` for what counts as corrected."""
+        with self._session() as session:
+            yield from quarantined(session, plan, self.quarantine_schema(plan), corrected)
 
-    def _answer(
-        self, plan: Plan, read: Callable[[Session], Iterator[pa.RecordBatch]]
-    ) -> Iterator[pa.RecordBatch]:
-        left = plan.limit
-        if left == 0 or not plan.parts:
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with closing(self._database.cursor()) as cursor, opened(cursor) as session:
+            yield session
+
+
+def _field(contract: Contract, column: str, nullable: bool) -> pa.Field:
+    found = contract.column(column)
+    return pa.field(column, found.arrow_type, nullable=nullable or not found.required)
+
+
+def _scan(
+    session: Session, plan: Plan, parts: Sequence[Part], dropped: Dropped, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    if not parts:
+        return
+    source = sql.files(part.path for part in parts)
+    present = session.columns(source)
+    marked = plan.history or any(part.record.index in dropped for part in parts)
+    columns = [
+        f"{sql.typed(column, plan.contract, present)} AS {sql.name(column)}" for column in plan.columns
+    ]
+    if marked:
+        columns += [f"file_index AS {sql.name(sql.FILE)}", f"file_row_number AS {sql.name(sql.ROW)}"]
+    limit = f"LIMIT {plan.limit}" if plan.limit is not None and not marked else ""
+    query = f"SELECT {', '.join(columns)} FROM {source} {sql.where(plan.conditions, plan.contract, present)} {limit}"
+    for batch in session.batches(query):
+        rows = _kept(batch, parts, dropped) if marked else batch
+        if rows.num_rows:
+            yield _shaped(rows, parts, plan, schema)
+
+
+def _kept(batch: pa.RecordBatch, parts: Sequence[Part], dropped: Dropped) -> pa.RecordBatch:
+    """The batch without the rows that do not count."""
+    file, row = batch.column(sql.FILE).to_numpy(), batch.column(sql.ROW).to_numpy()
+    keep = np.ones(batch.num_rows, np.bool_)
+    for number in np.unique(file):
+        gone = dropped.get(parts[number].record.index)
+        if gone is not None:
+            mine = file == number
+            keep[mine] = ~gone[row[mine]]
+    return batch if keep.all() else batch.filter(pa.array(keep))
+
+
+def _shaped(batch: pa.RecordBatch, parts: Sequence[Part], plan: Plan, schema: pa.Schema) -> pa.RecordBatch:
+    columns: list[Any] = [batch.column(at) for at in range(len(plan.columns))]
+    if plan.history:
+        file = batch.column(sql.FILE).cast(pa.int64())
+        records = [part.record for part in parts]
+        for field, values in (
+            (_INDEX, [record.index for record in records]),
+            (_KIND, [record.kind.value for record in records]),
+            (_RECORDED_AT, [record.recorded_at for record in records]),
+        ):
+            columns.append(pc.take(pa.array(values, field.type), file))
+    arrays = [array.cast(field.type) for array, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _limited(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    left = limit
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left <= 0:
             return
-        with open_session(self._database, plan.parts) as session:
-            for batch in read(session):
-                if left is None:
-                    yield batch
-                    continue
-                yield batch.slice(0, left)
-                left -= batch.num_rows
-                if left <= 0:
-                    return
+        yield batch.slice(0, left)
+        left -= batch.num_rows

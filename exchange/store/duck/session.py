@@ -1,61 +1,45 @@
-"""One question's own connection to DuckDB, and what its failures mean to us."""
+"""One cursor on DuckDB, whose errors are ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from exchange.errors import BusyError, StorageError
-from exchange.ports import Part
-from exchange.store.duck.rows import Positions, RowSet
-from exchange.store.duck.statement import Statement
+from exchange.errors import HechuanError, StorageError
 
-_BATCH_ROWS: Final = 65_536
+_ROWS = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
 class Session:
-    """Runs statements one after the other; each is read to its end before the next."""
+    """Runs queries; every error is a StorageError, for the queries are the engine's own."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+    cursor: duckdb.DuckDBPyConnection
 
-    def stream(self, text: str, statement: Statement) -> Iterator[pa.RecordBatch]:
-        """Rows of a query as they come, at most 65,536 in a batch; `statement` holds the values of its markers."""
-        relation = self._connection.sql(text, params=statement.values)
-        yield from relation.to_arrow_reader(_BATCH_ROWS)
+    def columns(self, source: str) -> Sequence[str]:
+        """Names of the columns that a scan has."""
+        return self.cursor.sql(f"FROM {source}").columns
 
-    def positions(self, text: str, statement: Statement) -> Iterator[Positions]:
-        """The same for a query of one column of positions."""
-        for batch in self.stream(text, statement):
-            yield batch.column(0).to_numpy()
+    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        """The result as it comes, in the order of the files and their rows."""
+        yield from self.cursor.sql(query).to_arrow_reader(_ROWS)
 
-    def set_rejected(self, rows: RowSet) -> None:
-        """Give later statements the table `rejected` of these rows."""
-        self._connection.register("rejected", pa.table({"pos": rows.positions()}))
+    def table(self, query: str) -> pa.Table:
+        """The whole result."""
+        return self.cursor.sql(query).to_arrow_reader(_ROWS).read_all()
 
 
 @contextmanager
-def open_session(database: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> Iterator[Session]:
-    """A session over these parts. Raises StorageError where a file is gone or damaged, BusyError out of memory."""
-    connection = database.cursor()
+def opened(cursor: duckdb.DuckDBPyConnection) -> Iterator[Session]:
+    """A session in UTC."""
     try:
-        yield Session(connection)
-    except duckdb.OutOfMemoryException as error:
-        raise BusyError("the queries under way need more memory than the hub may use") from error
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise StorageError(_reason(parts)) from error
-    finally:
-        connection.close()
-
-
-def _reason(parts: Sequence[Part]) -> str:
-    for part in parts:
-        if not part.path.exists():
-            return f"object {part.record.object} of batch {part.record.id} is missing"
-        if part.report is not None and not part.report.exists():
-            return f"report {part.record.report} of batch {part.record.id} is missing"
-    return "a stored batch cannot be read: its object or its report is damaged"
+        cursor.execute("SET TimeZone = 'UTC'")
+        yield Session(cursor)
+    except HechuanError:
+        raise
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise StorageError("stored batches cannot be read as a table") from error
