@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Final
 
 import pyarrow as pa
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -40,6 +42,7 @@ _FORMATS: Final = {
 }
 _OPERATORS: Final = {"!=": "ne", "<=": "le", ">=": "ge", "=": "eq", "<": "lt", ">": "gt"}
 _SHOWN: Final = 20
+_REASONS: Final = ("_index", "_row", "_rule", "_column", "_value", "_corrected")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -127,7 +130,8 @@ def quarantine(
 ) -> None:
     """Rejected rows, with rule and reason. 隔离区：被拒绝的行及原因。"""
     with connect(home, hub) as client:
-        _emit(client.quarantine(dataset, batch=batch, corrected=corrected), format, output)
+        rows = client.quarantine(dataset, batch=batch, corrected=corrected)
+        _emit(rows, format, output, columns=_REASONS)
 
 
 def watch(
@@ -143,12 +147,23 @@ def watch(
         for _, found in itertools.islice(events, count):
             if isinstance(found, common_pb2.Batch):
                 verdict = found.verdict
-                out.print(
-                    f"{found.index:>8}  batch  {found.dataset}  +{verdict.accepted:,} rows"
-                    f"  {verdict.rejected:,} rejected  {found.id[:19]}…"
-                )
+                said = f"+{verdict.accepted:,} rows  {verdict.rejected:,} rejected"
+                out.print(f"{found.index:>8}  batch  {found.dataset}  {said}  {found.id}", soft_wrap=True)
             elif found is not None:
-                out.print(f"{found.index:>8}  entry  {found.data.decode()[:120]}", markup=False)
+                out.print(f"{found.index:>8}  {describe(found.data)}", markup=False, soft_wrap=True)
+
+
+def describe(entry: bytes) -> str:
+    """A ledger entry that is no batch, in a line."""
+    body = json.loads(entry)
+    match body["kind"]:
+        case "contract":
+            return f"contract  {body['contract']}  by {body['registered_by']}"
+        case "key":
+            return f"key  {body['key']}  of {body['agency']}"
+        case "revocation":
+            return f"revoked  {body['key'] or body['serial']}  of {body['agency']}"
+    return str(body["kind"])
 
 
 def fetch(
@@ -180,15 +195,15 @@ def receipts(
             text = client.receipt(batch)
             _ = output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
             return
-        table = Table("index", "recorded (UTC)", "dataset", "kind", "rows", "rejected", "batch")
+        out.print(
+            f"{'index':>7}  {'recorded (UTC)':19}  {'kind':11}  {'rows':>11}  {'rejected':>8}  dataset · batch"
+        )
         for found in itertools.islice(client.batches(dataset), count):
             kind = common_pb2.BatchKind.Name(found.kind).removeprefix("BATCH_KIND_").lower()
             recorded = found.recorded_at.ToDatetime().isoformat(sep=" ", timespec="seconds")
-            rows, rejected = f"{found.verdict.rows:,}", f"{found.verdict.rejected:,}"
-            table.add_row(
-                str(found.index), recorded, found.dataset, kind, rows, rejected, found.id[:19] + "…"
-            )
-        out.print(table)
+            counts = f"{found.verdict.rows:>11,}  {found.verdict.rejected:>8,}"
+            line = f"{found.index:>7}  {recorded}  {kind:11}  {counts}  {found.dataset} · {found.id}"
+            out.print(line, markup=False, soft_wrap=True)
 
 
 def verify(
@@ -249,9 +264,10 @@ def read_moment(text: str | None) -> int | datetime | None:
     return moment
 
 
-def _emit(rows: Rows, format: str, output: Path | None) -> None:
+def _emit(rows: Rows, format: str, output: Path | None, columns: Sequence[str] = ()) -> None:
     if format == "table":
-        _show(rows.table())
+        found = rows.table()
+        _show(found.select(list(columns)) if columns else found)
     elif format in _FORMATS:
         # nothing is left behind in `output` that the trailer has not vouched for
         table = rows.table()
@@ -268,15 +284,33 @@ def _emit(rows: Rows, format: str, output: Path | None) -> None:
 
 
 def _show(found: pa.Table) -> None:
-    table = Table(*found.column_names)
-    for row in found.slice(0, _SHOWN).to_pylist():
-        table.add_row(*("" if value is None else escape(_text(value)) for value in row.values()))
-    out.print(table)
+    """The first rows, in columns that hold anything; a row under the other where they do not fit side by side."""
+    full = [name for name in found.column_names if found[name].null_count < found.num_rows]
+    rows = [
+        [_text(value) for value in row.values()] for row in found.select(full).slice(0, _SHOWN).to_pylist()
+    ]
+    cells = zip(full, *rows, strict=True)
+    if sum(max(map(cell_len, column)) + 3 for column in cells) < out.width:
+        table = Table(*full)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        out.print(table)
+    else:
+        widest = max(map(len, full))
+        for number, row in enumerate(rows, start=1):
+            out.print(f"── {number}", style="dim")
+            for name, text in zip(full, row, strict=True):
+                out.print(f"{name:{widest}}  {escape(text)}", soft_wrap=True)
+    empty = [name for name in found.column_names if name not in full]
+    if empty and found.num_rows:
+        out.print(f"empty 全空: {', '.join(empty)}", style="dim", soft_wrap=True)
     if found.num_rows > _SHOWN:
         out.print(f"… {found.num_rows - _SHOWN:,} more; use --format csv for all")
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     return value.strftime("%Y-%m-%d %H:%MZ") if isinstance(value, datetime) else str(value)
 
 

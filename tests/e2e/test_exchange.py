@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pyarrow import csv
 
 from demo.hub import HubProcess, hechuan
@@ -312,6 +314,27 @@ def _bytes(reader: Client, request: exchange_pb2.QueryRequest) -> tuple[int, byt
             size = response.header.tree_size
         data += response.data
     return size, data
+
+
+def test_health_and_reflection(site: Site) -> None:
+    with other(site) as reader:
+        request = health_pb2.HealthCheckRequest(service="exchange.v1.ExchangeService")
+        status = health_pb2_grpc.HealthStub(reader.channel).Check(request, timeout=10).status
+        assert status == health_pb2.HealthCheckResponse.SERVING
+        ask = reflection_pb2.ServerReflectionRequest(list_services="")
+        stub = reflection_pb2_grpc.ServerReflectionStub(reader.channel)
+        (answer,) = stub.ServerReflectionInfo(iter([ask]), timeout=10)
+    names = {service.name for service in answer.list_services_response.service}
+    assert names >= {f"exchange.v1.{name}Service" for name in ("Exchange", "Catalog", "Ledger", "Member")}
+
+
+def test_a_deadline_is_kept(site: Site) -> None:
+    with other(site) as reader:
+        watch = reader.exchange.Watch(exchange_pb2.WatchRequest(start=10_000_000), timeout=0.5)
+        with pytest.raises(grpc.RpcError) as caught:
+            for _ in watch:
+                pass
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
 
 
 def test_fsck_beside_the_running_hub(site: Site, first: Published) -> None:

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.node]
 HERE = Path(__file__).parent / "node"
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 180
+TRIES = 3
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +32,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in HERE.iterdir():
         if path.is_file():
             shutil.copy(path, target)
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund"],
-        cwd=target,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"npm cannot fetch the client's packages: {done.stderr[-300:]}")
-    return target / "client.mjs"
+    command = [npm, "ci", "--no-audit", "--no-fund"]
+    for _ in range(TRIES):
+        done = subprocess.run(
+            command, cwd=target, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        if not done.returncode:
+            return target / "client.mjs"
+    pytest.skip(f"npm cannot fetch the client's packages: {done.stderr[-300:]}")
 
 
 def run(client: Path, site: Site, csv: Path, *more: str) -> dict[str, Any]:
