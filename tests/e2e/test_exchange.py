@@ -330,7 +330,9 @@ def test_health_and_reflection(site: Site) -> None:
 
 def test_a_deadline_is_kept(site: Site) -> None:
     with other(site) as reader:
-        watch = reader.exchange.Watch(exchange_pb2.WatchRequest(start=10_000_000), timeout=0.5)
+        note = reader.ledger.GetCheckpoint(ledger_pb2.GetCheckpointRequest()).note
+        size = int(note.splitlines()[1])
+        watch = reader.exchange.Watch(exchange_pb2.WatchRequest(start=size), timeout=0.5)
         with pytest.raises(grpc.RpcError) as caught:
             for _ in watch:
                 pass
