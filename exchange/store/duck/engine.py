@@ -26,8 +26,10 @@ from exchange.store.duck import sql
 from exchange.store.duck.overlap import may_match
 from exchange.store.duck.quarantine import quarantined
 from exchange.store.duck.session import Session, opened
-from exchange.store.duck.stand import Dropped, dropped_rows, rejected_rows
+from exchange.store.duck.stand import Dropped, dropped_rows, rejected_rows, runs, within
 
+_FILE: Final = "at_file"
+_ROW: Final = "at_row"
 _INDEX: Final = pa.field("_index", pa.int64(), nullable=False)
 _KIND: Final = pa.field("_kind", pa.string(), nullable=False)
 _RECORDED_AT: Final = pa.field("_recorded_at", pa.timestamp("us", tz="UTC"), nullable=False)
@@ -53,6 +55,7 @@ class DuckTableEngine:
                 "memory_limit": memory_limit,
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
             }
         )
 
@@ -62,14 +65,14 @@ class DuckTableEngine:
         shutil.rmtree(self._temp, ignore_errors=True)
 
     def schema(self, plan: Plan) -> pa.Schema:
-        """The plan's columns; all of them may be NULL in a history, for retractions hold keys alone."""
-        fields = [_field(plan.contract, column, plan.history) for column in plan.columns]
+        """The plan's columns; any may be NULL, required or not: it may be younger than a batch under it."""
+        fields = [_field(plan.contract, column) for column in plan.columns]
         return pa.schema([*fields, _INDEX, _KIND, _RECORDED_AT] if plan.history else fields)
 
     def quarantine_schema(self, plan: Plan) -> pa.Schema:
         """What was found, then the contract's columns, each of which may be NULL."""
         return pa.schema(
-            [*_FINDINGS, *(_field(plan.contract, column.name, True) for column in plan.contract.columns)]
+            [*_FINDINGS, *(_field(plan.contract, column.name) for column in plan.contract.columns)]
         )
 
     def standing(self, plan: Plan) -> Iterator[pa.RecordBatch]:
@@ -77,9 +80,7 @@ class DuckTableEngine:
         with self._session() as session:
             chosen = [part for part in plan.parts if may_match(part, plan.conditions, plan.contract)]
             if plan.history:
-                dropped: Dropped = {
-                    part.record.index: rejected_rows(session, part) for part in chosen if part.report
-                }
+                dropped = rejected_rows(session, chosen)
             else:
                 dropped = dropped_rows(session, plan.parts, chosen, plan.conditions, plan.contract)
                 chosen = [part for part in chosen if part.record.kind is not Kind.RETRACTION]
@@ -96,9 +97,8 @@ class DuckTableEngine:
             yield session
 
 
-def _field(contract: Contract, column: str, nullable: bool) -> pa.Field:
-    found = contract.column(column)
-    return pa.field(column, found.arrow_type, nullable=nullable or not found.required)
+def _field(contract: Contract, column: str) -> pa.Field:
+    return pa.field(column, contract.column(column).arrow_type)
 
 
 def _scan(
@@ -106,17 +106,21 @@ def _scan(
 ) -> Iterator[pa.RecordBatch]:
     if not parts:
         return
-    source = sql.files(part.path for part in parts)
-    present = session.columns(source)
-    marked = plan.history or any(part.record.index in dropped for part in parts)
-    columns = [
-        f"{sql.typed(column, plan.contract, present)} AS {sql.name(column)}" for column in plan.columns
-    ]
+    values: list[object] = []
+    scattered = sql.scatters(plan.conditions)
+    marked = plan.history or scattered or any(part.record.index in dropped for part in parts)
+    columns = [f"{sql.column(name, plan.contract)} AS o{at}" for at, name in enumerate(plan.columns)]
     if marked:
-        columns += [f"file_index AS {sql.name(sql.FILE)}", f"file_row_number AS {sql.name(sql.ROW)}"]
-    limit = f"LIMIT {plan.limit}" if plan.limit is not None and not marked else ""
-    query = f"SELECT {', '.join(columns)} FROM {source} {sql.where(plan.conditions, plan.contract, present)} {limit}"
-    for batch in session.batches(query):
+        columns += [f"CAST(file_index AS BIGINT) AS {_FILE}", f"file_row_number AS {_ROW}"]
+    query = (
+        f"SELECT {', '.join(columns)} FROM {sql.data((part.path for part in parts), plan.contract)}"
+        f" {sql.where(plan.conditions, plan.contract, values)}"
+    )
+    if scattered:
+        query += f" ORDER BY {_FILE}, {_ROW}"
+    if plan.limit is not None and not marked:
+        query += f" LIMIT {plan.limit}"
+    for batch in session.batches(query, values):
         rows = _kept(batch, parts, dropped) if marked else batch
         if rows.num_rows:
             yield _shaped(rows, parts, plan, schema)
@@ -124,20 +128,19 @@ def _scan(
 
 def _kept(batch: pa.RecordBatch, parts: Sequence[Part], dropped: Dropped) -> pa.RecordBatch:
     """The batch without the rows that do not count."""
-    file, row = batch.column(sql.FILE).to_numpy(), batch.column(sql.ROW).to_numpy()
+    file, row = batch.column(_FILE).to_numpy(), batch.column(_ROW).to_numpy()
     keep = np.ones(batch.num_rows, np.bool_)
-    for number in np.unique(file):
+    for number, stretch in runs(file):
         gone = dropped.get(parts[number].record.index)
         if gone is not None:
-            mine = file == number
-            keep[mine] = ~gone[row[mine]]
+            keep[stretch] = ~gone[within(parts[number], row[stretch])]
     return batch if keep.all() else batch.filter(pa.array(keep))
 
 
 def _shaped(batch: pa.RecordBatch, parts: Sequence[Part], plan: Plan, schema: pa.Schema) -> pa.RecordBatch:
     columns: list[Any] = [batch.column(at) for at in range(len(plan.columns))]
     if plan.history:
-        file = batch.column(sql.FILE).cast(pa.int64())
+        file = batch.column(_FILE)
         records = [part.record for part in parts]
         for field, values in (
             (_INDEX, [record.index for record in records]),

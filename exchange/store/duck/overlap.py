@@ -60,19 +60,6 @@ def contests(parts: Sequence[Part], contract: Contract) -> list[Contest]:
     return [Contest(_in_order(members), (first, last)) for members, first, last in found]
 
 
-def later_parts(part: Part, parts: Sequence[Part], contract: Contract) -> tuple[Part, ...]:
-    """Those after a part that may hold the same keys."""
-    after = [other for other in parts if other.record.index > part.record.index]
-    if not _is_timed(contract):
-        return tuple(after)
-    return tuple(
-        other
-        for _, first, last in _timed([part])
-        for other, start, end in _timed(after)
-        if start <= last and first <= end
-    )
-
-
 def may_match(part: Part, conditions: Sequence[Condition], contract: Contract) -> bool:
     """False where the part's period rules its rows out."""
     return all(may_hold(conditions, contract, start, end) for _, start, end in _timed([part]))

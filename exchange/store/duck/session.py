@@ -9,28 +9,20 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from exchange.errors import HechuanError, StorageError
+from exchange.errors import BusyError, HechuanError, StorageError
 
 _ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Runs queries; every error is a StorageError, for the queries are the engine's own."""
+    """Runs queries; an error is a StorageError, for the queries are the engine's own, or a lack of memory."""
 
     cursor: duckdb.DuckDBPyConnection
 
-    def columns(self, source: str) -> Sequence[str]:
-        """Names of the columns that a scan has."""
-        return self.cursor.sql(f"FROM {source}").columns
-
-    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
-        """The result as it comes, in the order of the files and their rows."""
-        yield from self.cursor.sql(query).to_arrow_reader(_ROWS)
-
-    def table(self, query: str) -> pa.Table:
-        """The whole result."""
-        return self.cursor.sql(query).to_arrow_reader(_ROWS).read_all()
+    def batches(self, query: str, values: Sequence[object] = ()) -> Iterator[pa.RecordBatch]:
+        """The result as it comes; `values` are what $1, $2, … stand for."""
+        yield from self.cursor.sql(query, params=list(values)).to_arrow_reader(_ROWS)
 
 
 @contextmanager
@@ -41,5 +33,7 @@ def opened(cursor: duckdb.DuckDBPyConnection) -> Iterator[Session]:
         yield Session(cursor)
     except HechuanError:
         raise
-    except (duckdb.Error, pa.ArrowException) as error:
+    except duckdb.OutOfMemoryException as error:
+        raise BusyError("the queries under way need more memory than the hub may use") from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise StorageError("stored batches cannot be read as a table") from error

@@ -1,20 +1,21 @@
-"""The SQL that the engine runs: columns come from the contract, values are literals of their own type, never text."""
+"""The SQL that the engine runs: names are its own, values are bound, paths are quoted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
+from exchange.contract.instant import microseconds
 from exchange.contract.model import Contract
 from exchange.ports import Condition
 
-FILE: Final = "#file"
-ROW: Final = "#row"
 _OPERATORS: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _TYPES: Final[dict[pa.DataType, str]] = {
     pa.string(): "VARCHAR",
@@ -32,68 +33,112 @@ _TYPES: Final[dict[pa.DataType, str]] = {
     pa.uint32(): "UINTEGER",
     pa.uint64(): "UBIGINT",
 }
+_REPORT: Final = {
+    "row": "BIGINT",
+    "rule": "VARCHAR",
+    "column": "VARCHAR",
+    "value": "VARCHAR",
+    "severity": "VARCHAR",
+}
+_FLOAT_MAX: Final = float(np.finfo(np.float32).max)
+_FAR: Final = 1 << 100
 
 
-def files(paths: Iterable[Path]) -> str:
-    """A scan of Parquet files in this order; columns that a file lacks are NULL."""
+def reports(paths: Iterable[Path]) -> str:
+    """A scan of check reports in this order; file_index counts them from 0."""
+    return _scan(paths, {name: (name, kind) for name, kind in _REPORT.items()})
+
+
+def data(paths: Iterable[Path], contract: Contract) -> str:
+    """A scan of stored batches in this order, each read by column name under the contract's schema.
+
+    Columns that a file lacks are NULL, narrower ones are cast. They are called as `column` says, so that none can
+    hide what DuckDB adds to a scan (file_index, file_row_number).
+    """
+    fields = {item.name: (column(item.name, contract), _TYPES[item.arrow_type]) for item in contract.columns}
+    return _scan(paths, fields)
+
+
+def _scan(paths: Iterable[Path], fields: Mapping[str, tuple[str, str]]) -> str:
+    """`fields`: column in the file → (name in the query, type). Nothing is read out of a directory's name."""
     listed = ", ".join(_path(path) for path in paths)
-    return f"read_parquet([{listed}], union_by_name = true)"
+    schema = ", ".join(
+        f"{_quoted(given)}: {{name: {_quoted(name)}, type: {_quoted(kind)}, default_value: NULL}}"
+        for given, (name, kind) in fields.items()
+    )
+    return f"read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
 
 
 def _path(path: Path) -> str:
     text = str(path)
-    for wild in "[*?":
-        text = text.replace(wild, f"[{wild}]")
-    return text_literal(text)
+    return _quoted("".join(f"[{sign}]" if sign in "[*?" else sign for sign in text))
 
 
-def text_literal(text: str) -> str:
-    """A string."""
+def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def name(column: str) -> str:
-    """A column's name, quoted."""
-    return '"' + column.replace('"', '""') + '"'
+def column(name: str, contract: Contract) -> str:
+    """What a contract's column is called in a query: c0, c1, …"""
+    return f"c{contract.arrow_schema.get_field_index(name)}"
 
 
-def typed(column: str, contract: Contract, present: Sequence[str], table: str = "") -> str:
-    """A column in the contract's type; NULL where no file has it. A cast to the type it has costs nothing."""
-    kind = _TYPES[contract.column(column).arrow_type]
-    source = f"{table}{name(column)}" if column in present else "NULL"
-    return f"CAST({source} AS {kind})"
+def where(conditions: Iterable[Condition], contract: Contract, values: list[object]) -> str:
+    """`WHERE …`, or nothing; what its markers stand for is appended to `values`.
 
-
-def where(conditions: Iterable[Condition], contract: Contract, present: Sequence[str]) -> str:
-    """`WHERE …`, or nothing. As in SQL, no comparison holds for NULL, `ne` included."""
-    parts = [_condition(item, contract, present) for item in conditions]
+    As in SQL, no comparison holds for NULL, `ne` included. Numbers are compared as the column keeps them.
+    """
+    parts = [_condition(item, contract, values) for item in conditions]
     return f"WHERE {' AND '.join(parts)}" if parts else ""
 
 
-def _condition(item: Condition, contract: Contract, present: Sequence[str]) -> str:
-    column = typed(item.column, contract, present)
-    kind = contract.column(item.column).arrow_type
+def scatters(conditions: Iterable[Condition]) -> bool:
+    """Whether DuckDB may make a join of a condition; a join does not keep the order of rows."""
+    return any(item.operator == "in" and len(item.values) > 1 for item in conditions)
+
+
+def _condition(item: Condition, contract: Contract, values: list[object]) -> str:
+    name, kind = column(item.column, contract), contract.column(item.column).arrow_type
     if item.operator == "is_null":
-        return f"{column} IS NULL"
+        return f"{name} IS NULL"
     if item.operator == "not_null":
-        return f"{column} IS NOT NULL"
-    values = [_literal(value, kind) for value in item.values]
+        return f"{name} IS NOT NULL"
+    if types.is_integer(kind) and not all(_fits(value, kind) for value in item.values):
+        name = f"CAST({name} AS HUGEINT)"
+        markers = [f"CAST({_mark(_far(value), values)} AS HUGEINT)" for value in item.values]
+    else:
+        markers = [_marked(value, kind, values) for value in item.values]
     if item.operator == "in":
-        return f"{column} IN ({', '.join(values)})"
-    return f"{column} {_OPERATORS[item.operator]} {values[0]}"
+        return f"{name} IN ({', '.join(markers)})"
+    return f"{name} {_OPERATORS[item.operator]} {markers[0]}"
 
 
-def _literal(value: object, kind: pa.DataType) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
+def _marked(value: object, kind: pa.DataType, values: list[object]) -> str:
     if isinstance(value, datetime):
-        return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat()}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"CAST('{value!r}' AS {_TYPES[kind]})"
-    assert isinstance(value, str)
-    assert types.is_string(kind)
-    return text_literal(value)
+        # Not as text: an instant may lie outside the years 1 to 9999 once it is turned to UTC.
+        return f"make_timestamptz(CAST({_mark(microseconds(value), values)} AS BIGINT))"
+    if types.is_floating(kind):
+        assert isinstance(value, int | float)
+        value = float(value)
+        if kind == pa.float32() and abs(value) > _FLOAT_MAX:
+            value = math.copysign(math.inf, value)
+    elif isinstance(value, date):
+        value = value.isoformat()
+    return f"CAST({_mark(value, values)} AS {_TYPES[kind]})"
+
+
+def _mark(value: object, values: list[object]) -> str:
+    values.append(value)
+    return f"${len(values)}"
+
+
+def _fits(value: object, kind: pa.DataType) -> bool:
+    assert isinstance(value, int)
+    limits = np.iinfo(kind.to_pandas_dtype())
+    return int(limits.min) <= value <= int(limits.max)
+
+
+def _far(value: object) -> str:
+    """An integer as text, cut to a range that still exceeds every column's."""
+    assert isinstance(value, int)
+    return str(max(-_FAR, min(_FAR, value)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from exchange.batch.manifest import Kind
 from exchange.contract.model import Contract
+from exchange.errors import StorageError
 from exchange.ports import Condition, Part
 from exchange.store.duck import sql
 from exchange.store.duck.overlap import Contest, contests, may_hold
@@ -21,16 +24,46 @@ Dropped = dict[int, Bitmap]
 """Ledger index of a batch → which of its rows do not count, a byte each; batches without such rows are not in it."""
 
 
-def rejected_rows(session: Session, part: Part) -> Bitmap:
-    """The rows that the report rejects."""
-    assert part.report is not None
-    found = session.table(f'SELECT DISTINCT "row" FROM {sql.files([part.report])} WHERE {REJECTS}')
-    gone = np.zeros(part.record.rows, np.bool_)
-    gone[found.column(0).to_numpy()] = True
-    return gone
+REJECTS: Final = "severity IN ('error', 'blocker')"
 
 
-REJECTS = "severity IN ('error', 'blocker')"
+def rejected_rows(session: Session, parts: Sequence[Part]) -> Dropped:
+    """The rows of these parts that their reports reject; raises StorageError where a report is not the batch's."""
+    bad = [part for part in parts if part.record.rejected]
+    paths = [part.report for part in bad if part.report is not None]
+    if len(paths) < len(bad):
+        raise StorageError("a batch has rejected rows but no report")
+    dropped: Dropped = {part.record.index: np.zeros(part.record.rows, np.bool_) for part in bad}
+    if bad:
+        query = f'SELECT CAST(file_index AS BIGINT), "row" FROM {sql.reports(paths)} WHERE {REJECTS}'
+        _drop(session.batches(query), bad, dropped)
+    return dropped
+
+
+def runs(file: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Each stretch of rows from one file: the file, and where the stretch is."""
+    edges = [0, *(np.flatnonzero(np.diff(file)) + 1).tolist(), len(file)]
+    for start, end in pairwise(edges):
+        if start < end:
+            yield int(file[start]), slice(start, end)
+
+
+def within(part: Part, row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """These row numbers; raises StorageError where the batch has no such rows."""
+    if len(row) and (row.min() < 0 or row.max() >= part.record.rows):
+        raise StorageError(f"batch {part.record.id} or its report has rows that the ledger does not count")
+    return row
+
+
+def _drop(batches: Iterable[pa.RecordBatch], parts: Sequence[Part], dropped: Dropped) -> None:
+    """Take up (file, row), files counted as in `parts`."""
+    for batch in batches:
+        file, row = batch.column(0).to_numpy(), batch.column(1).to_numpy()
+        for number, stretch in runs(file):
+            part = parts[number]
+            if part.record.index not in dropped:
+                dropped[part.record.index] = np.zeros(part.record.rows, np.bool_)
+            dropped[part.record.index][within(part, row[stretch])] = True
 
 
 def dropped_rows(
@@ -42,11 +75,7 @@ def dropped_rows(
 ) -> Dropped:
     """What does not count among the rows of the chosen parts that meet the conditions; any of `parts` may supersede."""
     wanted = {part.record.index for part in chosen if part.record.kind is not Kind.RETRACTION}
-    dropped = {
-        part.record.index: rejected_rows(session, part)
-        for part in chosen
-        if part.report and part.record.index in wanted
-    }
+    dropped = rejected_rows(session, [part for part in chosen if part.record.index in wanted])
     found = [
         contest
         for contest in contests(parts, contract)
@@ -69,25 +98,20 @@ def _few(found: Sequence[Contest]) -> Sequence[Contest]:
 
 
 def _drop_superseded(session: Session, contest: Contest, contract: Contract, dropped: Dropped) -> None:
-    for batch in session.batches(_superseded(session, contest, contract)):
-        file, row = batch.column(0).to_numpy(), batch.column(1).to_numpy()
-        for number in np.unique(file):
-            record = contest.parts[number].record
-            if record.index not in dropped:
-                dropped[record.index] = np.zeros(record.rows, np.bool_)
-            dropped[record.index][row[file == number]] = True
+    values: list[object] = []
+    query = _superseded(contest, contract, values)
+    _drop(session.batches(query, values), contest.parts, dropped)
 
 
-def _superseded(session: Session, contest: Contest, contract: Contract) -> str:
+def _superseded(contest: Contest, contract: Contract, values: list[object]) -> str:
     """Query for (file, row): for each key the last batch counts; the first batch can only be superseded."""
     later = contest.parts[1:]
-    every_file, later_files = (sql.files(part.path for part in parts) for parts in (contest.parts, later))
-    present = session.columns(every_file)
-    columns = [
-        f"{sql.typed(column, contract, present)} AS k{at}" for at, column in enumerate(contract.primary_key)
-    ]
+    every_file, later_files = (
+        sql.data((part.path for part in parts), contract) for parts in (contest.parts, later)
+    )
+    columns = [f"{sql.column(name, contract)} AS k{at}" for at, name in enumerate(contract.primary_key)]
     keys = ", ".join(f"k{at}" for at in range(len(columns)))
-    where = sql.where(contest.within(contract), contract, present)
+    where = sql.where(contest.within(contract), contract, values)
     return f"""
         WITH later AS (
             SELECT {", ".join(columns)}, file_index + 1 AS file, file_row_number AS row FROM {later_files} {where}
@@ -105,11 +129,13 @@ def _superseded(session: Session, contest: Contest, contract: Contract) -> str:
 
 def without_rejected(later: Sequence[Part], first: int = 0) -> str:
     """A join that leaves rejected rows out of `later` (file, row), whose files count from `first`."""
-    reported = [(number, part.report) for number, part in enumerate(later) if part.report]
+    reported = [
+        (number, part.report) for number, part in enumerate(later) if part.report and part.record.rejected
+    ]
     if not reported:
         return ""
     numbers = ", ".join(str(number + first) for number, _ in reported)
-    reports = sql.files(report for _, report in reported)
+    reports = sql.reports(report for _, report in reported)
     return f"""
         ANTI JOIN (
             SELECT DISTINCT list_extract([{numbers}], CAST(file_index + 1 AS BIGINT)) AS file, "row"
