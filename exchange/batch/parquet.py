@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _TAIL: Final = 8
 _MAX_FOOTER: Final = 16 << 20
+_SMALL_FOOTER: Final = 8 << 10
 _LARGE_FOOTER: Final = 64 << 10
 _MAX_STRUCTS: Final = 250_000
 _SMALL_ROWS: Final = 1000
@@ -66,18 +68,29 @@ def inspect(source: Source, limit: Limits) -> Footer:
         start = file.size - _TAIL - length
         if start < len(_MAGIC):
             raise MalformedError("the Parquet footer is longer than the file")
-        data = bytes(file.read_at(start, length))
-        if length > _LARGE_FOOTER:
-            count_structs(data, _MAX_STRUCTS)
-        declared = read_footer(data, start, limit)
-        if not _is_harmless(declared, file.size):
-            for chunk in declared.chunks:
+        read = _read if length > _SMALL_FOOTER else _read_or_recall
+        footer = read(bytes(file.read_at(start, length)), start, limit)  # type: ignore[arg-type]  # frozen
+        if not _is_harmless(footer.declared, file.size):
+            for chunk in footer.declared.chunks:
                 walk_pages(file.read_at, chunk)
+        return footer
+
+
+def _read(data: bytes, start: int, limit: Limits) -> Footer:
+    """A footer, held against the limits; `start` is where it begins in the file."""
+    if len(data) > _LARGE_FOOTER:
+        count_structs(data, _MAX_STRUCTS)
+    declared = read_footer(data, start, limit)
     with foreign("the Parquet footer"):
+        tail = len(data).to_bytes(4, "little") + _MAGIC
         metadata = pq.read_metadata(pa.BufferReader(_MAGIC + data + tail))
         if (metadata.num_rows, metadata.num_columns) != (declared.rows, declared.columns):
             raise MalformedError("the Parquet footer can be read in two ways")
         return Footer(declared, metadata)
+
+
+# Telemetry comes a row at a time, and rows of one shape have one footer.
+_read_or_recall = lru_cache(256)(_read)
 
 
 def _is_harmless(declared: Declared, size: int) -> bool:

@@ -20,6 +20,8 @@ Ints = npt.NDArray[np.integer[Any]]
 
 _T = TypeVar("_T")
 
+# so few rows are compared as quickly as words would be looked up
+_FEW: Final = 64
 _SAMPLE: Final = 4096
 _MAX_PRODUCT: Final = 1 << 16
 _MAX_KEY_VALUES: Final = 64
@@ -118,7 +120,7 @@ def series_of(array: pa.Array) -> Series:
 
 def _repeats(array: pa.StringArray) -> bool:
     if len(array) <= _SAMPLE:
-        return True
+        return len(array) > _FEW
     middle = (len(array) - _SAMPLE) // 2
     return len(array.slice(middle, _SAMPLE).unique()) <= _SAMPLE // 2
 

@@ -109,15 +109,25 @@ def check_single_rows(
         except InvalidInputError:
             continue
     checked: list[Checked | None] = [None] * len(batches)
-    alike: dict[str, list[tuple[int, pa.RecordBatch]]] = {}
-    for at, batch in rows:
-        alike.setdefault(str(batch.schema), []).append((at, batch))
-    for same in alike.values():
+    for same in _alike(rows):
         whole = pa.Table.from_batches([batch for _, batch in same]).combine_chunks().to_batches()[0]
         for (at, _), result in zip(same, check.spotless(whole), strict=True):
             if result is not None and _fits_period(result, batches[at][1]):
                 checked[at] = _as_sent(*batches[at], check, result)
     return checked
+
+
+def _alike(rows: Sequence[tuple[int, pa.RecordBatch]]) -> Sequence[Sequence[tuple[int, pa.RecordBatch]]]:
+    """Batches put together by their schemas."""
+    found: list[list[tuple[int, pa.RecordBatch]]] = []
+    for at, batch in rows:
+        for same in found:
+            if same[0][1].schema.equals(batch.schema):
+                same.append((at, batch))
+                break
+        else:
+            found.append([(at, batch)])
+    return found
 
 
 def _as_sent(source: Path | bytes, manifest: Manifest, check: CompiledCheck, result: CheckResult) -> Checked:
