@@ -37,10 +37,11 @@ class Contest:
 def contests(parts: Sequence[Part], contract: Contract) -> list[Contest]:
     """Where batches overlap, by one sweep over their periods.
 
-    Where the time column is no part of the key, every batch may hold any key. Where it is, a batch without a period
-    has no row whose key is complete, and nothing in it counts.
+    Where the time column is no part of the key, every batch may hold any key; and so it is where the period of a batch
+    that counts is not known, such as one under an earlier version without a time column.
     """
-    if not _is_timed(contract):
+    unknown = any(part.record.accepted and part.record.period_from is None for part in parts)
+    if unknown or not _is_timed(contract):
         return [Contest(tuple(parts), None)] if len(parts) > 1 else []
     found: list[tuple[list[Part], datetime, datetime]] = []
     alive: list[tuple[Part, datetime]] = []
