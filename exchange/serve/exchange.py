@@ -231,7 +231,8 @@ class Slots:
 async def _next(context: Context, seconds: float) -> exchange_pb2.PublishRequest | None:
     """The next message of a client stream, None at its end; a stalled sender is cut off."""
     try:
-        message = await asyncio.wait_for(context.read(), seconds)
+        async with asyncio.timeout(seconds):
+            message = await context.read()
     except TimeoutError:
         raise UnavailableError(f"no data for {seconds} seconds") from None
     return None if message is grpc.aio.EOF else message
