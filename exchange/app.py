@@ -16,9 +16,12 @@ import grpc
 import structlog
 
 from exchange.contract.load import shipped_contracts
+from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender, LogSigner
 from exchange.flow.catalog import Catalogue
+from exchange.flow.deadline import deadline_of
 from exchange.flow.enrol import redeem
+from exchange.flow.grant import Granter, check_terms
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
@@ -26,6 +29,7 @@ from exchange.home import HubDirectory
 from exchange.ids import AgencyId
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
+from exchange.serve.agreement import AgreementServicer
 from exchange.serve.caller import Gate
 from exchange.serve.catalog import CatalogServicer, HubFacts
 from exchange.serve.exchange import ExchangeServicer
@@ -42,6 +46,7 @@ from exchange.store.sql import SqlLedgerStore
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
 from exchange.v1 import (
+    agreement_pb2_grpc,
     catalog_pb2_grpc,
     exchange_pb2_grpc,
     ledger_pb2_grpc,
@@ -50,6 +55,7 @@ from exchange.v1 import (
 
 _log = structlog.get_logger(__name__)
 SERVICES = (
+    "exchange.v1.AgreementService",
     "exchange.v1.CatalogService",
     "exchange.v1.ExchangeService",
     "exchange.v1.LedgerService",
@@ -81,6 +87,9 @@ class Application:
     publisher: Publisher
     reader: Reader
     facts: HubFacts
+    book: AgreementBook
+    agreements: Agreements
+    granter: Granter
 
     def close(self) -> None:
         """Finish what waits to be appended."""
@@ -108,7 +117,9 @@ def build(directory: Path) -> Application:
     verifier = home.log_verifier()
     signer = LogSigner(verifier, log_key.sign)
     most = settings.serve.group_commit_max
-    appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks))
+    book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
+    appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks, book))
+    granter = Granter(book, contracts, ledger.federation(), clock)
     return Application(
         home=home,
         settings=settings,
@@ -121,18 +132,31 @@ def build(directory: Path) -> Application:
         appender=appender,
         catalogue=Catalogue(contracts, keys, appender, hub, settings.limit),
         publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, settings.limit, spool),
-        reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit),
+        reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit, granter),
         facts=HubFacts(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
+        book=book,
+        agreements=Agreements(
+            ledger,
+            book,
+            keys,
+            appender,
+            clock,
+            hub,
+            lambda terms: check_terms(contracts, terms),
+            settings.limit.clock_skew_seconds,
+        ),
+        granter=granter,
     )
 
 
-def _observer(keys: KeyRing, checks: CheckRoom) -> Callable[[Sequence[Record]], None]:
+def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable[[Sequence[Record]], None]:
     """Who hears of what this process appends."""
 
     def observe(records: Sequence[Record]) -> None:
         metrics.appended(records)
         keys.observe(records)
         checks.observe(records)
+        book.observe(records)
 
     return observe
 
@@ -189,6 +213,7 @@ def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc
         application.objects,
         contracts,
         feed,
+        application.granter,
         limit,
     )
     catalog = CatalogServicer(gate, application.facts, ledger, contracts, application.catalogue, limit)
@@ -197,6 +222,16 @@ def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(gate, ledger), server)
     member = MemberServicer(gate, ledger, application.catalogue)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
+    agreement = AgreementServicer(
+        gate,
+        application.agreements,
+        application.book,
+        ledger.federation(),
+        application.clock,
+        application.settings.agreement,
+        limit,
+    )
+    agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
 
 
 def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:

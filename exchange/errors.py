@@ -14,7 +14,9 @@ HechuanError
 │   ├── SignatureInvalidError       signature or key does not check
 │   └── ProofInvalidError           a Merkle proof, checkpoint or receipt does not check
 ├── PermissionDeniedError       known, but not allowed
+│   └── AgreementEndedError         what allowed it has ended while it ran
 ├── NotFoundError
+├── WrongStateError             the state of things does not allow it now
 ├── ConflictError               the same name already stands for something else
 │   └── ReplayError                 idempotency key reused with other content
 ├── StorageError                what is stored contradicts itself
@@ -111,6 +113,14 @@ class ProofInvalidError(UntrustedError):
 
 class PermissionDeniedError(HechuanError):
     code = "PERMISSION_DENIED"
+
+
+class AgreementEndedError(PermissionDeniedError):
+    code = "AGREEMENT_ENDED"
+
+
+class WrongStateError(HechuanError):
+    code = "WRONG_STATE"
 
 
 class NotFoundError(HechuanError):

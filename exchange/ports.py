@@ -15,6 +15,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from exchange.agreement.condition import RowFilter
 from exchange.batch.manifest import Kind
 from exchange.contract.model import Contract
 from exchange.ids import AgencyId, ContractRef, DatasetId
@@ -72,6 +73,7 @@ class EntryKind(StrEnum):
     CONTRACT = "contract"
     KEY = "key"
     REVOCATION = "revocation"
+    AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,24 @@ class RevocationRecord:
     recorded_at: datetime
 
 
-Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord
+@dataclass(frozen=True, slots=True)
+class MoveRecord:
+    """One move of an agreement: the signed envelope, and where it was entered first, if not here."""
+
+    index: int
+    # Digest of the payload.
+    id: str
+    agreement: str
+    dataset: DatasetId
+    consumer: AgencyId
+    envelope: bytes
+    public_key: str
+    # Hub and index of the entry that this one repeats.
+    origin: tuple[str, int] | None
+    recorded_at: datetime
+
+
+Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +281,9 @@ class LedgerStore(Protocol):
 
     def revocations(self) -> Sequence[RevocationRecord]: ...
 
+    def moves(self, start: int = 0) -> Sequence[MoveRecord]:
+        """All moves of agreements with index >= start, in ledger order."""
+
     def wait_past(self, size: int, timeout: float) -> int:
         """Block until the tree is larger than size, or timeout seconds pass; the size now."""
 
@@ -294,6 +316,80 @@ class CertificateStore(Protocol):
 
     def certificates(self, agency: AgencyId | None = None) -> Sequence[CertificateRecord]:
         """In the order of issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """One read of one dataset by somebody else than its owner; written before the first byte, closed after the last."""
+
+    id: str
+    dataset: DatasetId
+    reader: AgencyId
+    # The hub that asked on the reader's behalf; empty where the reader asked here.
+    via: str
+    # query or fetch
+    act: str
+    # Empty where the dataset is shared without conditions.
+    agreement: str
+    columns: tuple[str, ...]
+    tree_size: int
+    # Digest of the question, or of the bytes fetched.
+    question: str
+    started_at: datetime
+    # None while it runs, or where the hub died with it.
+    ended_at: datetime | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    # complete, or the code of the error that ended it
+    outcome: str = ""
+
+
+class AccessLog(Protocol):
+    """Who read what. Kept outside the ledger: readers are not the public's business."""
+
+    def begin_read(self, record: AccessRecord) -> None:
+        """Durable on return."""
+
+    def end_read(self, id: str, ended_at: datetime, rows: int, bytes: int, outcome: str) -> None:
+        """Close a record."""
+
+    def reads(
+        self, owner: AgencyId, dataset: DatasetId | None, before: datetime | None, limit: int
+    ) -> Sequence[AccessRecord]:
+        """Reads of an owner's datasets, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that a person must look at; `evidence` holds what proves it, such as both heads of a fork."""
+
+    id: str
+    kind: str
+    origin: str
+    raised_at: datetime
+    evidence: Mapping[str, str]
+
+
+class WitnessStore(Protocol):
+    """What others cosigned of this log, what this hub witnessed of others, and alarms."""
+
+    def add_cosignature(self, size: int, witness: str, line: str) -> None:
+        """A witness's signature line over this log's checkpoint of that size; durable on return."""
+
+    def cosigned(self, least: int) -> tuple[int, Sequence[str]]:
+        """The smallest cosigned size >= least, with its signature lines; (0, ()) where there is none."""
+
+    def witnessed(self, origin: str) -> tuple[int, str]:
+        """Size and note of the newest checkpoint of a log that this hub cosigned; (0, "") where none."""
+
+    def witness(self, origin: str, size: int, note: str) -> None:
+        """Remember it, durably, before the cosignature is given away."""
+
+    def raise_alarm(self, alarm: Alarm) -> None:
+        """Keep an alarm; the same id again changes nothing."""
+
+    def alarms(self, limit: int = 1000) -> Sequence[Alarm]:
+        """Newest first."""
 
 
 class LedgerArchive(LedgerStore, Protocol):
@@ -337,6 +433,8 @@ class Plan:
     conditions: tuple[Condition, ...]
     history: bool
     limit: int | None
+    # What the reader's agreement lets through, on top of the conditions.
+    row_filter: RowFilter | None = None
 
 
 class TableEngine(Protocol):

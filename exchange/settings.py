@@ -93,6 +93,22 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """Limits for answers, in working days of the mainland's calendar (政务数据共享条例; authorities may set others)."""
+
+    # To a request or an offer.
+    answer_days: int = 10
+    # For the signatures after both sides have said yes.
+    sign_days: int = 5
+    # Calendar days before a deadline from which a side is reminded.
+    remind_days: int = 3
+    # YAML of holidays and make-up working days that goes before the built-in calendar; empty: none.
+    calendar: str = ""
+    # How soon a move written by another process is seen.
+    refresh_seconds: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class Serve:
     """How the server behaves."""
 
@@ -113,6 +129,7 @@ class Settings:
     store: Store = field(default_factory=Store)
     limit: Limit = field(default_factory=Limit)
     identity: Identity = field(default_factory=Identity)
+    agreement: Agreement = field(default_factory=Agreement)
     serve: Serve = field(default_factory=Serve)
 
 

@@ -8,14 +8,15 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from exchange.agreement.negotiation import Negotiation, State, due_soon, signed_document
 from exchange.batch.manifest import Kind
 from exchange.batch.stream import Encoding
 from exchange.contract.compat import Verdict as Compatibility
 from exchange.contract.model import Contract, Severity
 from exchange.errors import InvalidInputError, MalformedError
 from exchange.ids import ContractRef, DatasetId
-from exchange.ports import BatchRecord, ContractRecord, DatasetRecord, Entry, KeyRecord
-from exchange.v1 import catalog_pb2, common_pb2, exchange_pb2, member_pb2
+from exchange.ports import AccessRecord, BatchRecord, ContractRecord, DatasetRecord, Entry, KeyRecord
+from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
@@ -57,6 +58,9 @@ _SHARING: Final = {
     "unconditional": catalog_pb2.SHARING_UNCONDITIONAL,
     "conditional": catalog_pb2.SHARING_CONDITIONAL,
     "withheld": catalog_pb2.SHARING_WITHHELD,
+}
+_STATES: Final = {
+    state: agreement_pb2.AgreementState.Value(f"AGREEMENT_STATE_{state.name}") for state in State
 }
 _PARTS: Final = {
     exchange_pb2.FETCH_PART_UNSPECIFIED: "object",
@@ -224,6 +228,63 @@ def dataset(record: DatasetRecord, sharing: str) -> catalog_pb2.Dataset:
         period_from=timestamp(record.period_from),
         period_until=timestamp(record.period_until),
         updated_at=timestamp(record.updated_at),
+    )
+
+
+def agreement(found: Negotiation, now: datetime, remind_days: int) -> agreement_pb2.Agreement:
+    """An agreement as it stands at a moment."""
+    terms, awaited = found.terms, found.awaited(now)
+    out = agreement_pb2.Agreement(
+        id=found.id,
+        state=_STATES[found.state_at(now)],
+        dataset=str(terms.dataset),
+        contract=str(terms.contract),
+        provider=str(terms.provider),
+        consumer=str(terms.consumer),
+        columns=terms.columns,
+        row_filter=terms.row_filter,
+        purpose=terms.purpose,
+        until=timestamp(terms.until),
+        mirror=terms.mirror,
+        onward=terms.onward,
+        terms=terms.to_bytes(),
+        signed_terms=signed_document(found) or b"",
+        awaited=str(awaited) if awaited else "",
+        due_at=timestamp(found.due) if awaited else None,
+        remind=awaited is not None and due_soon(found, now, remind_days),
+        moves=[
+            agreement_pb2.AgreementMove(
+                id=move.digest,
+                move=move.act.value,
+                by=str(move.by),
+                at=timestamp(move.at),
+                reason=move.reason,
+            )
+            for move in found.moves
+        ],
+        head=found.head,
+    )
+    getattr(out, "from").CopyFrom(timestamp(terms.start))
+    return out
+
+
+def read(record: AccessRecord) -> agreement_pb2.Read:
+    """One recorded read."""
+    return agreement_pb2.Read(
+        id=record.id,
+        dataset=str(record.dataset),
+        reader=str(record.reader),
+        via=record.via,
+        act=record.act,
+        agreement=record.agreement,
+        columns=record.columns,
+        tree_size=record.tree_size,
+        question=record.question,
+        started_at=timestamp(record.started_at),
+        ended_at=timestamp(record.ended_at),
+        rows=record.rows or 0,
+        bytes=record.bytes or 0,
+        outcome=record.outcome,
     )
 
 

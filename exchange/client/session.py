@@ -13,6 +13,7 @@ from exchange.client.profile import Profile
 from exchange.contract.load import load_contract
 from exchange.contract.model import Contract
 from exchange.v1 import (
+    agreement_pb2_grpc,
     catalog_pb2,
     catalog_pb2_grpc,
     exchange_pb2_grpc,
@@ -31,6 +32,7 @@ class Session(AbstractContextManager["Session"]):
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.member = member_pb2_grpc.MemberServiceStub(channel)
+        self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self._contracts: dict[str, Contract] = {}
 
     def __enter__(self) -> Self:

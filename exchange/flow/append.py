@@ -78,7 +78,7 @@ class Appended:
     duplicate: bool = False
 
 
-Prepare = Callable[[], Draft]
+Prepare = Callable[[], "Draft | Appended"]
 PrepareAll = Callable[[Sequence[Any]], "Sequence[Draft | Appended | Exception]"]
 _Job = tuple[PrepareAll, Any, "Future[Appended]"]
 

@@ -13,15 +13,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest, format_instant, parse_instant
 from exchange.errors import StorageError
-from exchange.ids import AgencyId, ContractRef, digest_of
+from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
 from exchange.ports import (
     BatchRecord,
     ContractRecord,
     Entry,
     EntryKind,
     KeyRecord,
+    MoveRecord,
     Record,
     RevocationRecord,
 )
@@ -77,6 +79,22 @@ def revocation_body(agency: AgencyId, serial: str | None, key_id: str | None) ->
     return {"agency": str(agency), "key": key_id, "kind": EntryKind.REVOCATION.value, "serial": serial}
 
 
+def move_body(
+    terms: Terms, move_id: str, envelope: Envelope, public_key: str, origin: tuple[str, int] | None
+) -> Body:
+    """A move of an agreement; `origin` is the hub and index where it was entered first, if not here."""
+    return {
+        "agreement": terms.agreement,
+        "consumer": str(terms.consumer),
+        "dataset": str(terms.dataset),
+        "envelope": envelope.to_json(),
+        "kind": EntryKind.AGREEMENT.value,
+        "move": move_id,
+        "origin": origin and {"hub": origin[0], "index": origin[1]},
+        "public_key": public_key,
+    }
+
+
 def entry_bytes(body: Body, hub: str, recorded_at: datetime) -> bytes:
     """The canonical JSON that becomes the leaf."""
     return canonical({**body, "hub": hub, "recorded_at": format_instant(recorded_at), "v": VERSION})
@@ -100,10 +118,27 @@ def derive(body: Body, index: int, recorded_at: datetime) -> Record:
         ref = ContractRef.parse(body["contract"])
         text = body["text"].encode("utf-8")
         return ContractRecord(index, ref, body["digest"], text, body["registered_by"], recorded_at)
+    if kind is EntryKind.AGREEMENT:
+        return _move(body, index, recorded_at)
     agency = AgencyId.parse(body["agency"])
     if kind is EntryKind.KEY:
         return KeyRecord(index, body["key"], agency, body["public_key"], recorded_at)
     return RevocationRecord(index, agency, body["serial"], body["key"], recorded_at)
+
+
+def _move(body: Body, index: int, recorded_at: datetime) -> MoveRecord:
+    origin = body["origin"]
+    return MoveRecord(
+        index=index,
+        id=body["move"],
+        agreement=body["agreement"],
+        dataset=DatasetId.parse(body["dataset"]),
+        consumer=AgencyId.parse(body["consumer"]),
+        envelope=canonical(body["envelope"]),
+        public_key=body["public_key"],
+        origin=origin and (origin["hub"], origin["index"]),
+        recorded_at=recorded_at,
+    )
 
 
 def _batch(body: Body, index: int, recorded_at: datetime) -> BatchRecord:

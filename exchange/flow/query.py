@@ -18,7 +18,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from exchange.batch.manifest import format_instant
 from exchange.batch.stream import Encoding, encode_stream
-from exchange.contract.model import Contract
+from exchange.contract.model import Classification, Contract
 from exchange.errors import (
     FieldViolation,
     InvalidInputError,
@@ -35,6 +35,7 @@ from exchange.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
+from exchange.flow.grant import Asker, Grant, Granter, Tally
 from exchange.flow.read import parts_of, tree_size_at
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
@@ -42,7 +43,7 @@ from exchange.ports import BatchRecord, Clock, Condition, LedgerStore, ObjectSto
 from exchange.settings import Limit
 from exchange.trust.envelope import canonical, sign
 from exchange.trust.keys import SigningKey
-from exchange.trust.policy import may_read, may_read_quarantine
+from exchange.trust.policy import may_read_quarantine
 
 STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
 OPERATORS: Final = {
@@ -81,12 +82,18 @@ class Question:
     limit: int | None = None
     offset: int = 0
     contract: ContractRef | None = None
+    # Named where a reader has several; the oldest that fits otherwise.
+    agreement: str = ""
 
-    def digest(self, tree_size: int) -> str:
-        """Digest of the canonical question at a tree size; the trailer names it. PROTOCOL.md, section Streams."""
+    def digest(self, tree_size: int, agreement: str = "") -> str:
+        """Digest of the canonical question at a tree size, under the agreement that answers it.
+
+        The trailer names it. PROTOCOL.md, section Streams.
+        """
         return digest_of(
             canonical(
                 {
+                    "agreement": agreement or None,
                     "columns": list(self.columns),
                     "contract": self.contract and str(self.contract),
                     "dataset": str(self.dataset),
@@ -130,6 +137,7 @@ class Reader:
         hub: str,
         clock: Clock,
         limit: Limit,
+        granter: Granter,
     ) -> None:
         self._ledger = ledger
         self._objects = objects
@@ -138,12 +146,13 @@ class Reader:
         self._key = statement_key
         self._hub = hub
         self._clock = clock
+        self._granter = granter
         self.limit = limit
 
-    def query(self, caller: AgencyId, question: Question) -> Answer:
+    def query(self, asker: Asker, question: Question) -> Answer:
         """Rows that stand, or their history; raises before the first byte wherever it can."""
         contract = self._contract(question)  # (1)
-        granted = self._granted(caller, question, contract)  # (2)
+        grant = self._granted(asker, question, contract)  # (2)
         size = tree_size_at(self._ledger, question.moment)  # (3)
         conditions = tuple(self._condition(item, contract) for item in question.conditions)
 
@@ -152,15 +161,16 @@ class Reader:
             plan = Plan(
                 contract,
                 parts_of(stack, self._objects, contract, batches),
-                granted,
+                grant.columns,
                 conditions,
                 question.history,
                 question.limit,
+                grant.row_filter,
             )
             return self._engine.schema(plan), self._engine.standing(plan)
 
         extra = ("_index", "_kind", "_recorded_at") if question.history else ()
-        return Answer(size, contract, (*granted, *extra), self._stream(question, size, rows))
+        return Answer(size, contract, (*grant.columns, *extra), self._stream(question, size, rows, grant))
 
     def quarantine(self, caller: AgencyId, question: Question, batch: str | None, corrected: bool) -> Answer:
         """Rejected rows with rule and reason, for the dataset's owner."""
@@ -177,7 +187,8 @@ class Reader:
                 found = (rows.filter(pc.equal(rows.column("_batch"), batch)) for rows in found)
             return self._engine.quarantine_schema(plan), found
 
-        return Answer(size, contract, (), self._stream(question, size, rows))
+        grant = Grant(caller, "", ())
+        return Answer(size, contract, (), self._stream(question, size, rows, grant))
 
     def _contract(self, question: Question) -> Contract:
         self._ledger.dataset(question.dataset)
@@ -189,12 +200,11 @@ class Reader:
             )
         return self._contracts.get(question.contract)
 
-    def _granted(self, caller: AgencyId, question: Question, contract: Contract) -> tuple[str, ...]:
-        classes = {column.name: column.classification for column in contract.columns}
-        right = may_read(caller, question.dataset.owner, contract.sharing, classes)
+    def _granted(self, asker: Asker, question: Question, contract: Contract) -> Grant:
+        """What the reader may see, cut down to what is asked."""
         names = {column.name for column in contract.columns}
-        unknown = [name for name in question.columns if name not in names]
-        unknown += [item.column for item in question.conditions if item.column not in names]
+        needed = [*question.columns, *(item.column for item in question.conditions)]
+        unknown = [name for name in needed if name not in names]
         if unknown:
             raise InvalidInputError(
                 f"{contract.ref} has no such columns",
@@ -202,16 +212,16 @@ class Reader:
                     FieldViolation(name, "column", "not a column of the contract") for name in unknown
                 ],
             )
-        asked = question.columns or tuple(c.name for c in contract.columns if c.name in right.columns)
-        hidden = [n for n in (*asked, *(c.column for c in question.conditions)) if n not in right.columns]
+        grant = self._granter.grant(asker, question.dataset, contract, needed, question.agreement)
+        hidden = [name for name in needed if name not in grant.columns]
         if hidden:
             raise PermissionDeniedError(
-                f"columns not granted to {caller}: {', '.join(dict.fromkeys(hidden))}",
+                f"columns not granted to {asker.reader}: {', '.join(dict.fromkeys(hidden))}",
                 detail={"reason": "COLUMN_NOT_GRANTED"},
             )
-        if len(set(asked)) != len(asked):
+        if len(set(question.columns)) != len(question.columns):
             raise InvalidInputError("a column is asked for twice")
-        return asked
+        return replace(grant, columns=question.columns or grant.columns)
 
     def _condition(self, item: TextCondition, contract: Contract) -> Condition:
         wanted = OPERATORS.get(item.operator)
@@ -230,15 +240,21 @@ class Reader:
             item.column, item.operator, tuple(_read(text, kind, item.column) for text in item.values)
         )
 
-    def _stream(self, question: Question, size: int, rows: Rows) -> Iterator[bytes | Trailer]:
-        with ExitStack() as stack:
+    def _stream(self, question: Question, size: int, rows: Rows, grant: Grant) -> Iterator[bytes | Trailer]:
+        asked = question.digest(size, grant.agreement)
+        with (
+            self._granter.recorded(grant, question.dataset, "query", size, asked) as tally,
+            ExitStack() as stack,
+        ):
             schema, batches = rows(stack)
-            counted = _Counted(batches)
+            counted = _Counted(batches, tally)
             digest, sent = hashlib.sha256(), 0
             for chunk in encode_stream(counted, schema, question.encoding):  # (5)
+                grant.check()
                 digest.update(chunk)
                 start = max(0, question.offset - sent)
                 sent += len(chunk)
+                tally.bytes = sent
                 if start < len(chunk):
                     yield chunk[start:] if start else chunk
             if question.offset > sent:
@@ -250,8 +266,8 @@ class Reader:
                 "digest": "sha256:" + digest.hexdigest(),
                 "encoding": question.encoding.value,
                 "hub": self._hub,
-                "query": question.digest(size),
-                "rows": counted.rows,
+                "query": asked,
+                "rows": tally.rows,
                 "tree_size": size,
                 "v": 1,
             }
@@ -264,13 +280,13 @@ Rows = Callable[[ExitStack], tuple[pa.Schema, Iterator[pa.RecordBatch]]]
 class _Counted:
     """Counts rows as they pass."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+    def __init__(self, batches: Iterator[pa.RecordBatch], tally: Tally) -> None:
         self._batches = batches
-        self.rows = 0
+        self._tally = tally
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._batches:
-            self.rows += batch.num_rows
+            self._tally.rows += batch.num_rows
             yield batch
 
 
@@ -306,26 +322,28 @@ class FetchedPart:
     envelope: bytes
     digest: str
     size: int
+    grant: Grant
 
 
 def read_part(
     ledger: LedgerStore,
     objects: ObjectStore,
     contracts: ContractRegistry,
-    caller: AgencyId,
+    granter: Granter,
+    asker: Asker,
     batch: str,
     part: str,
 ) -> FetchedPart:
-    """One part of a batch for Fetch: whole bytes, so only for who may read every column.
+    """One part of a batch for Fetch: whole bytes, so only for who may read every row and every column not sealed.
 
     Raises NotFoundError where there is no such batch or part, PermissionDeniedError.
     """
     record = ledger.batch(batch)
     contract = contracts.get(record.contract)
-    classes = {column.name: column.classification for column in contract.columns}
-    right = may_read(caller, record.dataset.owner, contract.sharing, classes)
-    if len(right.columns) < len(classes) or part == "report":
-        may_read_quarantine(caller, record.dataset)
+    plain = {c.name for c in contract.columns if c.classification is not Classification.RESTRICTED}
+    grant = granter.grant(asker, record.dataset, contract, sorted(plain))
+    if grant.row_filter is not None or not plain <= set(grant.columns) or part == "report":
+        may_read_quarantine(asker.reader, record.dataset)
     digest = {
         "object": record.object,
         "source": record.source if record.encoded_by_hub else None,
@@ -334,4 +352,4 @@ def read_part(
     if digest is None:
         raise NotFoundError(f"batch {batch} has no {part}")
     envelope = canonical(json.loads(ledger.entry(record.index).data)["envelope"])
-    return FetchedPart(record, envelope, digest, objects.size(digest))
+    return FetchedPart(record, envelope, digest, objects.size(digest), grant)

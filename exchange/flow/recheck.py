@@ -122,6 +122,7 @@ class LedgerCheck:
         """Check what only a ledger at rest can show; False, and nothing checked, where it has grown since."""
         stored: list[Record] = [*self._ledger.contracts(), *self._ledger.keys()]
         stored += self._ledger.revocations()
+        stored += self._ledger.moves()
         sums = list(self._stored_sums())
         tiles = [self._ledger.tile(level, index) for level, index in self._partial]
         if self._ledger.head().size != self.size:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import grpc
 
 from exchange import wire
+from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import MediaType
-from exchange.errors import BusyError, MalformedError, UnavailableError
+from exchange.errors import BusyError, MalformedError, PermissionDeniedError, UnavailableError
 from exchange.flow.append import Appended, receipt_of
+from exchange.flow.grant import Asker, Grant, Granter
 from exchange.flow.publish import Admitted, Publisher
-from exchange.flow.query import Answer, Question, Reader, TextCondition, Trailer, read_part
+from exchange.flow.query import Answer, FetchedPart, Question, Reader, TextCondition, Trailer, read_part
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, DatasetId, parse_digest
 from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore
@@ -41,6 +43,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         objects: ObjectStore,
         contracts: ContractRegistry,
         feed: Feed,
+        granter: Granter,
         limit: Limit,
     ) -> None:
         self._gate = gate
@@ -50,6 +53,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         self._objects = objects
         self._contracts = contracts
         self._feed = feed
+        self._granter = granter
         self._limit = limit
         self._publishes = Slots(limit.concurrent_publishes, "publishes")
         self._large = asyncio.Semaphore(limit.large_publishes)
@@ -105,10 +109,10 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
     async def Query(
         self, request: exchange_pb2.QueryRequest, context: Context
     ) -> AsyncIterator[exchange_pb2.QueryResponse]:
-        caller = self._gate.agency(context)
+        asker = self._asker(context, request.on_behalf_of)
         question = self._question(request)
         with self._queries:
-            answer = await asyncio.to_thread(self._reader.query, caller, question)
+            answer = await asyncio.to_thread(self._reader.query, asker, question)
             yield exchange_pb2.QueryResponse(header=_header(answer, question))
             async for part in in_thread(answer.stream):
                 if isinstance(part, Trailer):
@@ -131,7 +135,20 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             limit=request.limit or None,
             offset=request.offset,
             contract=wire.contract_or_none(request.contract),
+            agreement=parse_agreement(request.agreement) if request.agreement else "",
         )
+
+    def _asker(self, context: Context, on_behalf_of: str) -> Asker:
+        """Who reads: the caller, or an agency of the hub that calls; raises PermissionDeniedError."""
+        peer = self._gate.peer(context)
+        if not on_behalf_of:
+            return Asker(peer.agency)
+        reader = AgencyId.parse(on_behalf_of)
+        if not peer.is_hub or reader.jurisdiction != peer.agency.jurisdiction:
+            raise PermissionDeniedError(
+                f"{peer.agency} cannot ask on behalf of {reader}", detail={"reason": "NOT_ITS_HUB"}
+            )
+        return Asker(reader, peer.agency.jurisdiction)
 
     @streams
     async def Quarantine(
@@ -160,11 +177,14 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
     async def Watch(
         self, request: exchange_pb2.WatchRequest, context: Context
     ) -> AsyncIterator[exchange_pb2.WatchResponse]:
-        self._gate.agency(context)
+        asker = Asker(self._gate.agency(context))
         wanted = {DatasetId.parse(text) for text in request.datasets}
+        grants = await asyncio.to_thread(self._watched, asker, wanted)
         with self._watches:
             async for entries, size in self._feed.follow(request.start):
                 self._gate.agency(context)
+                for grant in grants:
+                    grant.check()
                 for entry, record in entries:
                     if entry.kind is EntryKind.BATCH and isinstance(record, BatchRecord):
                         if not wanted or record.dataset in wanted:
@@ -173,28 +193,47 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                         yield exchange_pb2.WatchResponse(entry=wire.entry(entry))
                 yield exchange_pb2.WatchResponse(heartbeat=size)
 
+    def _watched(self, asker: Asker, datasets: Iterable[DatasetId]) -> list[Grant]:
+        """Leave to watch datasets by name: as much as it takes to read any column of them."""
+        return [
+            self._granter.grant(asker, each, self._contracts.newest(each.contract), ()) for each in datasets
+        ]
+
     @streams
     async def Fetch(
         self, request: exchange_pb2.FetchRequest, context: Context
     ) -> AsyncIterator[exchange_pb2.FetchResponse]:
-        caller = self._gate.agency(context)
+        asker = self._asker(context, request.on_behalf_of)
         batch_id = parse_digest(request.batch)
         part = wire.fetch_part(request.part)
-        fetched = await asyncio.to_thread(self._open_part, caller, batch_id, part)
-        yield exchange_pb2.FetchResponse(header=fetched)
+        fetched, header = await asyncio.to_thread(self._open_part, asker, batch_id, part)
+        yield exchange_pb2.FetchResponse(header=header)
         with self._queries:
-            async for chunk in in_thread(self._objects.chunks(fetched.digest, request.offset, _CHUNK)):
+            async for chunk in in_thread(self._delivered(fetched, request.offset)):
                 yield exchange_pb2.FetchResponse(data=chunk)
 
-    def _open_part(self, caller: AgencyId, batch_id: str, part: str) -> exchange_pb2.FetchHeader:
-        found = read_part(self._ledger, self._objects, self._contracts, caller, batch_id, part)
-        return exchange_pb2.FetchHeader(
+    def _open_part(
+        self, asker: Asker, batch_id: str, part: str
+    ) -> tuple[FetchedPart, exchange_pb2.FetchHeader]:
+        found = read_part(self._ledger, self._objects, self._contracts, self._granter, asker, batch_id, part)
+        return found, exchange_pb2.FetchHeader(
             batch=wire.batch(found.record, self._contracts.get(found.record.contract)),
             envelope=found.envelope,
             receipt=receipt_of(self._ledger, found.record.index),
             digest=found.digest,
             bytes=found.size,
         )
+
+    def _delivered(self, found: FetchedPart, offset: int) -> Iterator[bytes]:
+        record = found.record
+        with self._granter.recorded(
+            found.grant, record.dataset, "fetch", record.index + 1, found.digest
+        ) as tally:
+            for chunk in self._objects.chunks(found.digest, offset, _CHUNK):
+                found.grant.check()
+                tally.bytes += len(chunk)
+                yield chunk
+            tally.rows = record.rows
 
     @answers
     async def ListBatches(

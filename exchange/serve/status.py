@@ -37,6 +37,7 @@ STATUS: Final[dict[type[errors.HechuanError], int]] = {
     errors.SignatureInvalidError: code_pb2.PERMISSION_DENIED,
     errors.UntrustedError: code_pb2.PERMISSION_DENIED,
     errors.PermissionDeniedError: code_pb2.PERMISSION_DENIED,
+    errors.WrongStateError: code_pb2.FAILED_PRECONDITION,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.ConflictError: code_pb2.ALREADY_EXISTS,
     errors.BusyError: code_pb2.RESOURCE_EXHAUSTED,

@@ -174,6 +174,8 @@ class QueryRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     CONTRACT_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     history: _builtins.bool
     """Every version of every row, with `_index`, `_kind` and `_recorded_at`, not only the standing one."""
@@ -184,6 +186,10 @@ class QueryRequest(_message.Message):
     """Resume: how many bytes of this very answer have arrived. Needs as_of.tree_size as the header gave it."""
     contract: _builtins.str
     """Contract version that gives the columns; the newest registered where empty."""
+    agreement: _builtins.str
+    """Agreement to read under; the oldest in force that fits where empty."""
+    on_behalf_of: _builtins.str
+    """Only for hubs: the agency of theirs that asks."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In the contract's order where empty."""
@@ -204,10 +210,12 @@ class QueryRequest(_message.Message):
         limit: _builtins.int = ...,
         offset: _builtins.int = ...,
         contract: _builtins.str = ...,
+        agreement: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "columns", b"columns", "contract", b"contract", "dataset", b"dataset", "encoding", b"encoding", "filters", b"filters", "history", b"history", "limit", b"limit", "offset", b"offset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement", "as_of", b"as_of", "columns", b"columns", "contract", b"contract", "dataset", b"dataset", "encoding", b"encoding", "filters", b"filters", "history", b"history", "limit", b"limit", "offset", b"offset", "on_behalf_of", b"on_behalf_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -338,22 +346,26 @@ class FetchRequest(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     PART_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     batch: _builtins.str
     """Id of the batch."""
     part: Global___FetchPart.ValueType
     """The object where unspecified."""
     offset: _builtins.int
     """Resume: how many bytes have arrived."""
+    on_behalf_of: _builtins.str
+    """Only for hubs: the agency of theirs that asks."""
     def __init__(
         self,
         *,
         batch: _builtins.str = ...,
         part: Global___FetchPart.ValueType = ...,
         offset: _builtins.int = ...,
+        on_behalf_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "offset", b"offset", "part", b"part"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "offset", b"offset", "on_behalf_of", b"on_behalf_of", "part", b"part"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

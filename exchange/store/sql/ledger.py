@@ -24,11 +24,13 @@ from exchange.ports import (
     Head,
     KeyRecord,
     LedgerStore,
+    MoveRecord,
     RevocationRecord,
 )
 from exchange.settings import Store
 from exchange.store.sql import row as rows
 from exchange.store.sql.engine import explained, open_engine, open_read_only, reading, sqlite_url, writing
+from exchange.store.sql.federation import SqlFederationStore
 from exchange.store.sql.growth import Growth
 from exchange.store.sql.migration import migrate
 from exchange.store.sql.sequencer import IdempotencyKey, SqlSequencer, by_key, key_pages
@@ -169,6 +171,9 @@ class SqlLedgerStore:
     def revocations(self) -> Sequence[RevocationRecord]:
         return [rows.to_revocation(row) for row in self._all(self._sql.revocations, {})]
 
+    def moves(self, start: int = 0) -> Sequence[MoveRecord]:
+        return [rows.to_move(row) for row in self._all(self._sql.moves, {"start": start})]
+
     def wait_past(self, size: int, timeout: float) -> int:
         return self._growth.wait_past(size, timeout)
 
@@ -238,6 +243,10 @@ class SqlLedgerStore:
                 connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
         finally:
             target.close()
+
+    def federation(self) -> SqlFederationStore:
+        """Reads, cosignatures and alarms, in the same database."""
+        return SqlFederationStore(self._all, self._change, self._sql)
 
     def _all(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[_Row]:
         with explained(_READ), self._reading.connect() as connection:

@@ -140,7 +140,56 @@ CREATE TABLE certificate (
 CREATE INDEX certificate_agency ON certificate (agency, issued_at)
 """,
 )
-MIGRATIONS: Final = (INITIAL,)
+FEDERATION: Final = Migration(
+    2,
+    "agreements, reads, witnesses",
+    """
+CREATE TABLE move (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  id {text} NOT NULL UNIQUE,
+  agreement {text} NOT NULL,
+  dataset {text} NOT NULL,
+  consumer {text} NOT NULL,
+  envelope {bytes} NOT NULL,
+  public_key {text} NOT NULL,
+  origin_hub {text},
+  origin_idx {int},
+  recorded_at {int} NOT NULL
+){strict};
+CREATE TABLE access (
+  id {text} PRIMARY KEY,
+  dataset {text} NOT NULL,
+  reader {text} NOT NULL,
+  via {text} NOT NULL,
+  act {text} NOT NULL,
+  agreement {text} NOT NULL,
+  columns {text} NOT NULL,
+  tree_size {int} NOT NULL,
+  question {text} NOT NULL,
+  started_at {int} NOT NULL,
+  ended_at {int},
+  rows {int},
+  bytes {int},
+  outcome {text} NOT NULL
+){strict};
+CREATE INDEX access_dataset ON access (dataset, started_at);
+CREATE TABLE cosignature (
+  size {int} NOT NULL,
+  witness {text} NOT NULL,
+  line {text} NOT NULL,
+  PRIMARY KEY (size, witness)
+){strict};
+CREATE TABLE witnessed (origin {text} PRIMARY KEY, size {int} NOT NULL, note {text} NOT NULL){strict};
+CREATE TABLE alarm (
+  id {text} PRIMARY KEY,
+  kind {text} NOT NULL,
+  origin {text} NOT NULL,
+  raised_at {int} NOT NULL,
+  evidence {text} NOT NULL
+){strict}
+""",
+)
+MIGRATIONS: Final = (INITIAL, FEDERATION)
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:

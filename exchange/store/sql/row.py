@@ -18,6 +18,7 @@ from exchange.ports import (
     Entry,
     EntryKind,
     KeyRecord,
+    MoveRecord,
     RevocationRecord,
 )
 
@@ -231,6 +232,40 @@ def to_revocation(row: Sequence[Any]) -> RevocationRecord:
     """Undo `revocation_row`."""
     index, agency, serial, key_id, recorded_at = row
     return RevocationRecord(index, _agency(agency), serial, key_id, instant(recorded_at))
+
+
+def move_row(record: MoveRecord) -> Row:
+    """Row of `move`."""
+    hub, index = record.origin or (None, None)
+    return {
+        "idx": record.index,
+        "id": record.id,
+        "agreement": record.agreement,
+        "dataset": str(record.dataset),
+        "consumer": str(record.consumer),
+        "envelope": record.envelope,
+        "public_key": record.public_key,
+        "origin_hub": hub,
+        "origin_idx": index,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_move(row: Sequence[Any]) -> MoveRecord:
+    """Undo `move_row`."""
+    index, id, agreement, dataset, consumer, envelope, public_key, hub, at, recorded_at = row
+    origin = None if hub is None else (hub, at)
+    return MoveRecord(
+        index,
+        id,
+        agreement,
+        _dataset(dataset),
+        _agency(consumer),
+        bytes(envelope),
+        public_key,
+        origin,
+        instant(recorded_at),
+    )
 
 
 def certificate_row(record: CertificateRecord) -> Row:

@@ -158,6 +158,70 @@ certificate = Table(
     Index("certificate_agency", "agency", "issued_at"),
 )
 
+move = Table(
+    "move",
+    metadata,
+    Column("idx", BigInteger, ForeignKey("entry.idx"), primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("consumer", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("origin_hub", Text),
+    Column("origin_idx", BigInteger),
+    Column("recorded_at", BigInteger, nullable=False),
+    UniqueConstraint("id"),
+)
+
+access = Table(
+    "access",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    # a JSON array of names
+    Column("columns", Text, nullable=False),
+    Column("tree_size", BigInteger, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("rows", BigInteger),
+    Column("bytes", BigInteger),
+    Column("outcome", Text, nullable=False),
+    Index("access_dataset", "dataset", "started_at"),
+)
+
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),
+    Column("line", Text, nullable=False),
+)
+
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    # JSON object of texts; both checkpoints of a fork are among them
+    Column("evidence", Text, nullable=False),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,

@@ -17,6 +17,7 @@ from exchange.ports import (
     Entry,
     Head,
     KeyRecord,
+    MoveRecord,
     Record,
     RevocationRecord,
 )
@@ -30,6 +31,7 @@ from exchange.store.sql.row import (
     instant,
     key_row,
     micros,
+    move_row,
     revocation_row,
     to_batch,
 )
@@ -113,6 +115,7 @@ class SqlSequencer:
         with explained(_ACT, conflict=ConflictError):
             self._add(sql.add_contract, map(contract_row, _of(ContractRecord, records)))
             self._add(sql.add_key, map(key_row, _of(KeyRecord, records)))
+            self._add(sql.add_move, map(move_row, _of(MoveRecord, records)))
         revocations = _of(RevocationRecord, records)
         self._add(sql.add_revocation, map(revocation_row, revocations))
         revoked = [record for record in revocations if record.key_id is not None]

@@ -24,17 +24,22 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from exchange.store.sql.schema import (
+    access,
+    alarm,
     batch,
     certificate,
     checkpoint,
     contract,
+    cosignature,
     dataset,
     entry,
     head,
     invitation,
     key,
+    move,
     revocation,
     tile,
+    witnessed,
 )
 
 # lookups of several idempotency keys go in groups of at most this many
@@ -52,6 +57,7 @@ class Statements:
         self._heads()
         self._batches()
         self._members()
+        self._federation()
 
     def _heads(self) -> None:
         text, p = self._text, bindparam
@@ -155,6 +161,38 @@ class Statements:
         self.certificates_of_agency = text(
             select(certificate).where(certificate.c.agency == p("agency")).order_by(*order)
         )
+
+    def _federation(self) -> None:
+        text, p = self._text, bindparam
+        self.add_move = self._insert(move)
+        self.moves = text(select(move).where(move.c.idx >= p("start")).order_by(move.c.idx))
+        self.begin_read = self._insert(access)
+        self.end_read = text(
+            update(access)
+            .where(access.c.id == p("read"))
+            .values(ended_at=p("at"), rows=p("row_count"), bytes=p("byte_count"), outcome=p("end"))
+        )
+        page = select(access).where(
+            access.c.dataset > p("first"), access.c.dataset < p("until"), access.c.started_at < p("before")
+        )
+        page = page.order_by(access.c.started_at.desc(), access.c.id).limit(p("page"))
+        self.reads = text(page)
+        self.reads_of_dataset = text(page.where(access.c.dataset == p("dataset")))
+        self.put_cosignature = self._upsert(cosignature, {"line": lambda old, new: new.line})
+        self.cosigned_from = text(
+            select(cosignature.c.size, cosignature.c.line)
+            .where(cosignature.c.size >= p("least"))
+            .order_by(cosignature.c.size, cosignature.c.witness)
+            .limit(p("page"))
+        )
+        self.put_witnessed = self._upsert(
+            witnessed, {"size": lambda old, new: new.size, "note": lambda old, new: new.note}
+        )
+        self.witnessed = text(
+            select(witnessed.c.size, witnessed.c.note).where(witnessed.c.origin == p("origin"))
+        )
+        self.add_alarm = self._insert(alarm)
+        self.alarms = text(select(alarm).order_by(alarm.c.raised_at.desc(), alarm.c.id).limit(p("page")))
 
     def _text(self, statement: Executable) -> str:
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]

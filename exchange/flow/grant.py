@@ -1,0 +1,217 @@
+"""Who may read what of a dataset: by ownership, by the contract's terms, or by an agreement in force.
+
+Every read by somebody else than the owner is recorded before its first byte and closed after its last. A read that
+runs longer than its agreement ends with AGREEMENT_ENDED: `Grant.check` is asked between chunks.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from exchange.agreement.condition import RowFilter, compile_condition
+from exchange.agreement.negotiation import Negotiation
+from exchange.agreement.terms import Terms
+from exchange.contract.model import Classification, Contract, Sharing
+from exchange.errors import (
+    AgreementEndedError,
+    FieldViolation,
+    HechuanError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from exchange.flow.agree import AgreementBook
+from exchange.flow.registry import ContractRegistry
+from exchange.ids import AgencyId, DatasetId
+from exchange.ports import AccessLog, AccessRecord, Clock
+from exchange.trust.policy import may_read
+
+_CHECK_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Grant:
+    """Leave to read `columns` of the rows that `row_filter` lets through, as long as `check` does not raise."""
+
+    reader: AgencyId
+    via: str
+    columns: tuple[str, ...]
+    agreement: str = ""
+    row_filter: RowFilter | None = None
+    still: Callable[[], None] = field(default=lambda: None)
+    _checked_at: float = field(default=float("-inf"), repr=False)
+
+    def check(self) -> None:
+        """Cheap, to be called between chunks; raises AgreementEndedError."""
+        now = time.monotonic()
+        if now - self._checked_at >= _CHECK_SECONDS:
+            self.still()
+            self._checked_at = now
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a recorded read has delivered so far."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who reads, and the hub (jurisdiction) that asks on the reader's behalf, if one does."""
+
+    reader: AgencyId
+    via: str = ""
+
+
+class Granter:
+    """Decides, and keeps the record."""
+
+    def __init__(
+        self, book: AgreementBook, contracts: ContractRegistry, log: AccessLog, clock: Clock
+    ) -> None:
+        self._book = book
+        self._contracts = contracts
+        self._log = log
+        self._clock = clock
+
+    def grant(
+        self, asker: Asker, dataset: DatasetId, contract: Contract, asked: Sequence[str], agreement: str = ""
+    ) -> Grant:
+        """What the reader may see; `asked` are the columns the question needs, none standing for all it may have.
+
+        Of several agreements in force the oldest that grants every column asked for is taken, unless one is named.
+        Raises PermissionDeniedError with reason AGREEMENT_REQUIRED, WITHHELD or COLUMN_NOT_GRANTED, NotFoundError.
+        """
+        classes = {column.name: column.classification for column in contract.columns}
+        if asker.reader == dataset.owner:
+            return Grant(asker.reader, asker.via, tuple(classes))
+        standing = self._standing(asker.reader, dataset, agreement)
+        if not standing or (not agreement and self._open_enough(contract, classes, asked)):
+            right = may_read(asker.reader, dataset.owner, contract.sharing, classes)
+            return Grant(asker.reader, asker.via, right.columns)
+        fitting = [each for each in standing if set(asked) <= set(each.terms.columns)] or standing
+        chosen = fitting[0] if asked else max(fitting, key=lambda each: len(each.terms.columns))
+        return self._under(chosen, asker, contract)
+
+    def _standing(self, reader: AgencyId, dataset: DatasetId, agreement: str) -> list[Negotiation]:
+        now = self._clock.now()
+        mine = [
+            each
+            for each in self._book.every()
+            if each.terms.dataset == dataset and is_reader(each.terms, reader) and agreement in ("", each.id)
+        ]
+        if agreement and not mine:
+            raise NotFoundError(f"{reader} has no agreement {agreement} about {dataset}")
+        standing = [each for each in mine if each.grants_at(now)]
+        if agreement and not standing:
+            state = mine[0].state_at(now)
+            raise PermissionDeniedError(
+                f"agreement {agreement} is {state}", detail={"reason": "AGREEMENT_REQUIRED", "state": state}
+            )
+        return standing
+
+    def _open_enough(self, contract: Contract, classes: Mapping[str, str], asked: Sequence[str]) -> bool:
+        """Whether the contract's own terms give what is asked, with no need of an agreement."""
+        if contract.sharing is not Sharing.UNCONDITIONAL or not asked:
+            return False
+        return all(classes.get(name) in (Classification.PUBLIC, Classification.INTERNAL) for name in asked)
+
+    def _under(self, chosen: Negotiation, asker: Asker, contract: Contract) -> Grant:
+        terms = chosen.terms
+        columns = tuple(column.name for column in contract.columns if column.name in set(terms.columns))
+        compiled = compile_filter(terms, contract, asker.reader)
+
+        def still() -> None:
+            state = self._book.get(chosen.id).state_at(self._clock.now())
+            if not self._book.get(chosen.id).grants_at(self._clock.now()):
+                raise AgreementEndedError(
+                    f"agreement {chosen.id} is {state}: reading under it has ended",
+                    detail={"agreement": chosen.id, "state": state},
+                )
+
+        return Grant(asker.reader, asker.via, columns, chosen.id, compiled, still)
+
+    @contextmanager
+    def recorded(
+        self, grant: Grant, dataset: DatasetId, act: str, tree_size: int, question: str
+    ) -> Iterator[Tally]:
+        """Record a read around its delivery; the owner's own reads are nobody's business."""
+        tally = Tally()
+        if grant.reader == dataset.owner:
+            yield tally
+            return
+        id, outcome = secrets.token_hex(16), "CANCELLED"
+        self._log.begin_read(
+            AccessRecord(
+                id=id,
+                dataset=dataset,
+                reader=grant.reader,
+                via=grant.via,
+                act=act,
+                agreement=grant.agreement,
+                columns=grant.columns,
+                tree_size=tree_size,
+                question=question,
+                started_at=self._clock.now(),
+            )
+        )
+        try:
+            yield tally
+            outcome = "complete"
+        except HechuanError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._log.end_read(id, self._clock.now(), tally.rows, tally.bytes, outcome)
+
+
+def is_reader(terms: Terms, agency: AgencyId) -> bool:
+    """Whether an agency reads under these terms: the consumer, or where they say so its whole jurisdiction."""
+    onward = terms.onward and agency.jurisdiction == terms.consumer.jurisdiction
+    return agency == terms.consumer or (onward and agency != terms.provider)
+
+
+def compile_filter(terms: Terms, contract: Contract, reader: AgencyId) -> RowFilter | None:
+    """The terms' row filter for one reader; None for all rows; raises InvalidInputError."""
+    if not terms.row_filter:
+        return None
+    values = {
+        "agency": str(reader),
+        "department": reader.name,
+        "jurisdiction": reader.jurisdiction,
+        "purpose": terms.purpose,
+    }
+    return compile_condition(terms.row_filter, contract, values)
+
+
+def check_terms(contracts: ContractRegistry, terms: Terms) -> None:
+    """Whether the contract and the law allow the terms; raises InvalidInputError, PermissionDeniedError.
+
+    政务数据共享条例 (2025): what is 不予共享 is shared with nobody. A mirror holds the publishers' own signed files,
+    which cannot be cut: it needs every row, and every column that is not sealed.
+    """
+    contract = contracts.get(terms.contract)
+    if contract.sharing is Sharing.WITHHELD:
+        raise PermissionDeniedError(
+            f"{terms.dataset} 不予共享 / is shared with nobody", detail={"reason": "WITHHELD"}
+        )
+    unknown = [name for name in terms.columns if not contract.has_column(name)]
+    if unknown:
+        raise InvalidInputError(
+            f"{contract.ref} has no such columns",
+            violations=[FieldViolation(name, "column", "not a column of the contract") for name in unknown],
+        )
+    compile_filter(terms, contract, terms.consumer)
+    if terms.mirror:
+        whole = {c.name for c in contract.columns if c.classification is not Classification.RESTRICTED}
+        if terms.row_filter or not whole <= set(terms.columns):
+            raise InvalidInputError(
+                "镜像需要全部行和全部未密封的列 / a mirror needs every row and every column that is not sealed",
+                violations=[FieldViolation("mirror", "terms", "leave out the row filter, name every column")],
+            )
