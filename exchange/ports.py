@@ -15,10 +15,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from exchange.agreement.condition import RowFilter
 from exchange.batch.manifest import Kind
 from exchange.contract.model import Contract
 from exchange.ids import AgencyId, ContractRef, DatasetId
+from exchange.trust.condition import RowFilter
 
 
 class Clock(Protocol):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from exchange.agreement.condition import RowFilter, compile_condition
 from exchange.agreement.negotiation import Negotiation
 from exchange.agreement.terms import Terms
 from exchange.contract.model import Classification, Contract, Sharing
@@ -28,6 +27,7 @@ from exchange.flow.agree import AgreementBook
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, DatasetId
 from exchange.ports import AccessLog, AccessRecord, Clock
+from exchange.trust.condition import RowFilter, compile_condition
 from exchange.trust.policy import may_read
 
 _CHECK_SECONDS = 0.25

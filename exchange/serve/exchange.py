@@ -184,7 +184,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             async for entries, size in self._feed.follow(request.start):
                 self._gate.agency(context)
                 for grant in grants:
-                    grant.check()
+                    grant.still()
                 for entry, record in entries:
                     if entry.kind is EntryKind.BATCH and isinstance(record, BatchRecord):
                         if not wanted or record.dataset in wanted:

@@ -112,9 +112,10 @@ def _scan(
     columns = [f"{sql.column(name, plan.contract)} AS o{at}" for at, name in enumerate(plan.columns)]
     if marked:
         columns += [f"CAST(file_index AS BIGINT) AS {_FILE}", f"file_row_number AS {_ROW}"]
-    source = sql.named(sql.data((part.path for part in parts), plan.contract), plan.contract, plan.row_filter)
     where = sql.where(plan.conditions, plan.contract, values)
-    query = f"SELECT {', '.join(columns)} FROM {source} {sql.filtered(where, plan.row_filter, values)}"
+    where = sql.filtered(where, plan.row_filter, plan.contract, values)
+    source = sql.data((part.path for part in parts), plan.contract)
+    query = f"SELECT {', '.join(columns)} FROM {source} {where}"
     if scattered:
         query += f" ORDER BY {_FILE}, {_ROW}"
     if plan.limit is not None and not marked:

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
-from exchange.agreement.condition import RowFilter
 from exchange.contract.instant import microseconds
 from exchange.contract.model import Contract
 from exchange.ports import Condition
+from exchange.trust.condition import RowFilter
 
 _OPERATORS: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _TYPES: Final[dict[pa.DataType, str]] = {
@@ -84,29 +84,12 @@ def column(name: str, contract: Contract) -> str:
     return f"c{contract.arrow_schema.get_field_index(name)}"
 
 
-def named(source: str, contract: Contract, row_filter: RowFilter | None) -> str:
-    """`source` with the columns that an agreement's filter speaks of under their own names as well."""
-    if row_filter is None:
-        return source
-    names = ", ".join(
-        f"{column(name, contract)} AS {_identifier(name)}" for name in sorted(row_filter.columns)
-    )
-    return f"(SELECT *, {names} FROM {source})" if names else source
-
-
-def filtered(text: str, row_filter: RowFilter | None, values: list[object]) -> str:
-    """`text`, a WHERE clause or nothing, and the agreement's filter; its values are appended to `values`."""
+def filtered(text: str, row_filter: RowFilter | None, contract: Contract, values: list[object]) -> str:
+    """`text`, a WHERE clause or nothing, and an agreement's filter; its values are appended to `values`."""
     if row_filter is None:
         return text
-    pieces = row_filter.sql.split("?")
-    marked = pieces[0]
-    for value, piece in zip(row_filter.values, pieces[1:], strict=True):
-        marked += _mark(value, values) + piece
-    return f"{text} AND ({marked})" if text else f"WHERE ({marked})"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    condition = row_filter.sql_for(lambda name: column(name, contract), values)
+    return f"{text} AND ({condition})" if text else f"WHERE ({condition})"
 
 
 def where(conditions: Iterable[Condition], contract: Contract, values: list[object]) -> str:
