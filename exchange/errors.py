@@ -12,7 +12,8 @@ HechuanError
 ├── UntrustedError              who says so is in doubt
 │   ├── UnauthenticatedError        no certificate, foreign CA, expired or revoked
 │   ├── SignatureInvalidError       signature or key does not check
-│   └── ProofInvalidError           a Merkle proof, checkpoint or receipt does not check
+│   ├── ProofInvalidError           a Merkle proof, checkpoint or receipt does not check
+│   └── FederationUntrustedError    federation metadata rolled back, mixed, or not signed by enough
 ├── PermissionDeniedError       known, but not allowed
 │   └── AgreementEndedError         what allowed it has ended while it ran
 ├── NotFoundError
@@ -22,7 +23,8 @@ HechuanError
 ├── StorageError                what is stored contradicts itself
 └── UnavailableError            try again later (retryable)
     ├── BusyError                   a limit on concurrent work is reached
-    └── DrainingError               the hub is shutting down
+    ├── DrainingError               the hub is shutting down
+    └── FederationExpiredError      federation metadata is older than it may be
 
 `code` travels as `google.rpc.ErrorInfo.reason`; `violations` as `google.rpc.BadRequest`.
 """
@@ -111,6 +113,10 @@ class ProofInvalidError(UntrustedError):
     code = "PROOF_INVALID"
 
 
+class FederationUntrustedError(UntrustedError):
+    code = "FEDERATION_UNTRUSTED"
+
+
 class PermissionDeniedError(HechuanError):
     code = "PERMISSION_DENIED"
 
@@ -150,3 +156,7 @@ class BusyError(UnavailableError):
 
 class DrainingError(UnavailableError):
     code = "DRAINING"
+
+
+class FederationExpiredError(UnavailableError):
+    code = "FEDERATION_EXPIRED"

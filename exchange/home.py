@@ -5,13 +5,16 @@ keys/ca.key  ca.pem         the jurisdiction's certificate authority
 keys/hub.key hub.pem        the hub's server certificate
 keys/log.key                signs checkpoints; Ed25519, named hechuan/<jurisdiction>
 keys/statement.key          signs what the hub tells readers
+keys/witness.key            cosigns checkpoints of other hubs; Ed25519, named hechuan/<jurisdiction>/witness
 trust/<jurisdiction>.pem    authorities that may vouch for that jurisdiction's agencies, its own included
 issued/<name>-<serial>.pem  certificates this authority gave out
+federation/                 what the hub knows of its federation, once it has joined one: exchange/store/tuf
 state/                      ledger, objects, spool, ports.json
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +22,9 @@ from datetime import datetime
 from pathlib import Path
 
 from exchange.errors import ConflictError, InvalidInputError, NotFoundError
-from exchange.ids import parse_jurisdiction
-from exchange.ledger import VerifierKey
-from exchange.member import HubCard, log_origin, parse_address
+from exchange.ids import parse_address, parse_jurisdiction
+from exchange.ledger import SignatureType, VerifierKey
+from exchange.member import HubCard, log_origin, witness_name
 from exchange.trust.authority import Authority
 from exchange.trust.identity import TrustBundle
 from exchange.trust.keys import SigningKey
@@ -70,6 +73,14 @@ class HubDirectory:
         return self.root / "keys" / "statement.key"
 
     @property
+    def witness_key(self) -> Path:
+        return self.root / "keys" / "witness.key"
+
+    @property
+    def federation(self) -> Path:
+        return self.root / "federation"
+
+    @property
     def trust(self) -> Path:
         return self.root / "trust"
 
@@ -106,6 +117,14 @@ class HubDirectory:
             log_origin(self.authority().jurisdiction), SigningKey.load(self.log_key).verify_key.public
         )
 
+    def witness_verifier(self) -> VerifierKey:
+        """The public half of the witness key; a hub from before there were any makes one now."""
+        if not self.witness_key.exists():
+            with contextlib.suppress(ConflictError):  # made by another process in between
+                SigningKey.generate(LOG_ALGORITHM).save(self.witness_key)
+        public = SigningKey.load(self.witness_key).verify_key.public
+        return VerifierKey(witness_name(self.authority().jurisdiction), public, SignatureType.COSIGNATURE)
+
     def card(self, address: str) -> HubCard:
         """What a partner must know of this hub."""
         return HubCard(
@@ -114,6 +133,7 @@ class HubDirectory:
             authority=read_public(self.ca_certificate).decode(),
             log_key=str(self.log_verifier()),
             statement_key=str(SigningKey.load(self.statement_key).verify_key),
+            witness_key=str(self.witness_verifier()),
         )
 
     def address(self, names: str, listen: str, port: str) -> str:
@@ -159,12 +179,13 @@ def found_hub(
     write_private(home.hub_certificate, chain)
     SigningKey.generate(LOG_ALGORITHM).save(home.log_key)
     SigningKey.generate().save(home.statement_key)
+    SigningKey.generate(LOG_ALGORITHM).save(home.witness_key)
     write_private(home.trust / f"{jurisdiction}.pem", authority.certificate_pem)
     write_private(home.settings, settings.encode())
 
 
 def renew_hub_certificate(home: HubDirectory, names: Sequence[str], days: int, now: datetime) -> None:
-    """Put a new server key and certificate in the place of the old ones; the running hub takes them when restarted."""
+    """Put a new server key and certificate in the place of the old ones; a running hub takes them at once."""
     key, chain = home.authority().issue_hub(names, days, now)
     replace_private(home.hub_key, key)
     replace_private(home.hub_certificate, chain)

@@ -18,6 +18,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_NAME = 63
+_ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]):([1-9][0-9]{0,4})")
+_MAX_PORT = 65535
 
 
 def _name(text: str, what: str) -> str:
@@ -127,3 +129,11 @@ def parse_digest(text: str) -> str:
 def digest_of(data: bytes | memoryview) -> str:
     """SHA-256 of bytes as `sha256:<hex>`."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def parse_address(text: str) -> str:
+    """Check `host:port`, an IPv6 address in brackets; raises MalformedError."""
+    match = _ADDRESS.fullmatch(text)
+    if not match or int(match[1]) > _MAX_PORT:
+        raise MalformedError(f"address {text[:80]!r} is not <host>:<port>")
+    return text

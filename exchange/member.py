@@ -10,14 +10,14 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
 
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_jurisdiction
-from exchange.ledger import VerifierKey
+from exchange.ids import AgencyId, digest_of, parse_address, parse_jurisdiction
+from exchange.ledger import SignatureType, VerifierKey
 from exchange.trust.canonical import canonical, parse_json
 from exchange.trust.envelope import Envelope, sign
 from exchange.trust.identity import TrustBundle
@@ -29,8 +29,6 @@ INVITATION_KIND: Final = "hechuan-invitation"
 MAX_FILE_BYTES: Final = 256 << 10
 _SECRET_BYTES: Final = 32
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-_ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]):([1-9][0-9]{0,4})")
-_MAX_PORT = 65535
 
 
 def log_origin(jurisdiction: str) -> str:
@@ -38,12 +36,9 @@ def log_origin(jurisdiction: str) -> str:
     return f"hechuan/{parse_jurisdiction(jurisdiction)}"
 
 
-def parse_address(text: str) -> str:
-    """Check `host:port`, an IPv6 address in brackets; raises MalformedError."""
-    match = _ADDRESS.fullmatch(text)
-    if not match or int(match[1]) > _MAX_PORT:
-        raise MalformedError(f"address {text[:80]!r} is not <host>:<port>")
-    return text
+def witness_name(jurisdiction: str) -> str:
+    """The name of the key with which a hub cosigns the checkpoints of others; C2SP tlog-cosignature."""
+    return f"{log_origin(jurisdiction)}/witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +50,8 @@ class HubCard:
     authority: str
     log_key: str
     statement_key: str
+    # Cards made before hubs were witnesses have none.
+    witness_key: str = ""
 
     def __post_init__(self) -> None:
         parse_address(self.address)
@@ -62,6 +59,16 @@ class HubCard:
         if VerifierKey.parse(self.log_key).name != log_origin(self.jurisdiction):
             raise MalformedError(f"the log key is not that of {log_origin(self.jurisdiction)}")
         VerifyKey.parse(self.statement_key)
+        if self.witness_key:
+            witness = VerifierKey.parse(self.witness_key)
+            if (witness.name, witness.type) != (witness_name(self.jurisdiction), SignatureType.COSIGNATURE):
+                raise MalformedError(f"the witness key is not that of {witness_name(self.jurisdiction)}")
+
+    def continues(self, known: HubCard) -> bool:
+        """Whether this card has the keys of an earlier one; a witness key may have come since."""
+        if not known.witness_key:
+            return replace(self, witness_key="").fingerprint == known.fingerprint
+        return self.fingerprint == known.fingerprint
 
     @property
     def fingerprint(self) -> str:
@@ -80,6 +87,7 @@ class HubCard:
             "log_key": self.log_key,
             "statement_key": self.statement_key,
             "v": 1,
+            **({"witness_key": self.witness_key} if self.witness_key else {}),
         }
 
     def to_bytes(self) -> bytes:
@@ -89,7 +97,9 @@ class HubCard:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Read a JSON value; raises MalformedError, InvalidInputError."""
-        names = ("jurisdiction", "address", "authority", "log_key", "statement_key")
+        names: tuple[str, ...] = ("jurisdiction", "address", "authority", "log_key", "statement_key")
+        if isinstance(value, dict) and "witness_key" in value:
+            names += ("witness_key",)
         texts = _texts(value, CARD_KIND, names, ())
         return cls(**texts)
 

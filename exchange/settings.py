@@ -122,6 +122,18 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
+class Federation:
+    """How often a hub asks for the federation's metadata, and how long what the founders sign is good for."""
+
+    refresh_seconds: float = 60.0
+    fetch_seconds: float = 10.0
+    root_days: int = 365
+    targets_days: int = 90
+    snapshot_days: int = 7
+    timestamp_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -131,6 +143,7 @@ class Settings:
     identity: Identity = field(default_factory=Identity)
     agreement: Agreement = field(default_factory=Agreement)
     serve: Serve = field(default_factory=Serve)
+    federation: Federation = field(default_factory=Federation)
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -111,7 +111,7 @@ class Home:
         path = self.hubs / f"{card.jurisdiction}.json"
         if path.exists():
             known = HubCard.parse(read_public(path))
-            if known.fingerprint != card.fingerprint:
+            if not card.continues(known):
                 raise ConflictError(
                     f"枢纽 {card.jurisdiction} 的密钥已变，请先电话核对，再删除旧卡 / the keys of hub "
                     f"{card.jurisdiction} have changed: ask the hub by telephone, then remove {path}"

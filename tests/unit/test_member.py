@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.errors import HechuanError, InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId
+from exchange.ids import AgencyId, parse_address
 from exchange.ledger import VerifierKey
 from exchange.member import (
     KEY_TYPE,
@@ -21,7 +21,6 @@ from exchange.member import (
     key_statement,
     log_origin,
     new_secret,
-    parse_address,
 )
 from exchange.trust.authority import Authority
 from exchange.trust.canonical import parse_canonical
