@@ -115,7 +115,7 @@ class HubProcess:
         """Invite an agency and enrol it; its home."""
         home, invitation = (
             self.root / f"agency-{self.jurisdiction}-{name}",
-            self.root / f"{name}.invitation.json",
+            self.root / f"{self.jurisdiction}-{name}.invitation.json",
         )
         hechuan("hub", "invite", self.directory, f"{self.jurisdiction}/{name}", "-o", invitation)
         hechuan("agency", "enroll", invitation, "--home", home)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,18 +15,25 @@ from pathlib import Path
 import grpc
 import structlog
 
+from exchange.client.peer import GrpcPeer
 from exchange.contract.load import shipped_contracts
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender, LogSigner
 from exchange.flow.catalog import Catalogue
 from exchange.flow.deadline import deadline_of
 from exchange.flow.enrol import redeem
+from exchange.flow.federation import Federation
 from exchange.flow.grant import Granter, check_terms
+from exchange.flow.link import Link, Neighbour
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
+from exchange.flow.replicate import Mirror, Replica
+from exchange.flow.witness import Notary, Witness
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
+from exchange.ledger import VerifierKey
+from exchange.member import HubCard
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
 from exchange.serve.agreement import AgreementServicer
@@ -36,21 +43,25 @@ from exchange.serve.exchange import ExchangeServicer
 from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
+from exchange.serve.peer import PeerServicer
+from exchange.serve.route import Router
 from exchange.serve.server import Ports, Tls, run
 from exchange.settings import Settings, load_settings
-from exchange.store import open_ledger, open_objects
+from exchange.store import open_ledger, open_objects, open_replica
 from exchange.store.duck import DuckTableEngine
 from exchange.store.posix import PosixObjectStore
 from exchange.store.s3 import S3ObjectStore
 from exchange.store.sql import SqlLedgerStore
+from exchange.store.sql.federation import SqlFederationStore
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.v1 import (
     agreement_pb2_grpc,
     catalog_pb2_grpc,
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    peer_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +71,7 @@ SERVICES = (
     "exchange.v1.ExchangeService",
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
+    "exchange.v1.PeerService",
 )
 
 
@@ -90,6 +102,24 @@ class Application:
     book: AgreementBook
     agreements: Agreements
     granter: Granter
+    side: SqlFederationStore
+    statement_key: SigningKey
+
+    def reader_of(self, replica: Replica) -> Reader:
+        """Reads a peer's datasets from the copy of its ledger, under the agreements that this hub knows."""
+        granter = Granter(self.book, replica.contracts, self.side, self.clock)
+        return Reader(
+            replica.ledger,
+            self.objects,
+            self.engine,
+            replica.contracts,
+            self.statement_key,
+            self.settings.hub.jurisdiction,
+            self.clock,
+            self.settings.limit,
+            granter,
+            origin=replica.hub,
+        )
 
     def close(self) -> None:
         """Finish what waits to be appended."""
@@ -119,7 +149,8 @@ def build(directory: Path) -> Application:
     most = settings.serve.group_commit_max
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks, book))
-    granter = Granter(book, contracts, ledger.federation(), clock)
+    side = ledger.federation()
+    granter = Granter(book, contracts, side, clock)
     return Application(
         home=home,
         settings=settings,
@@ -146,6 +177,8 @@ def build(directory: Path) -> Application:
             settings.limit.clock_skew_seconds,
         ),
         granter=granter,
+        side=side,
+        statement_key=statement_key,
     )
 
 
@@ -192,18 +225,92 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
         announce(ports)
 
     tls = Tls(home.hub_key.read_bytes(), home.hub_certificate.read_bytes(), bundle.roots_pem())
-    await run(
-        settings,
-        tls,
-        SERVICES,
-        lambda server: _add_services(application, gate, feed, server),
-        lambda server: _add_enrolment(application, server),
-        [feed.run],
-        started,
-    )
+    federated = Federated(application)
+    federated.federation.start()
+    try:
+        await run(
+            settings,
+            tls,
+            SERVICES,
+            lambda server: _add_services(application, federated, gate, feed, server),
+            lambda server: _add_enrolment(application, server),
+            [feed.run],
+            started,
+        )
+    finally:
+        await asyncio.to_thread(federated.close)
 
 
-def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc.aio.Server) -> None:
+class Federated:
+    """What makes a hub one of several: links to its peers, its witness, and the notary of its own ledger."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._replicas: list[SqlLedgerStore] = []
+        home = application.home
+        self.notary = Notary(application.ledger, application.side)
+        self.federation = Federation(
+            lambda: neighbours_of(home), self._link, application.settings.federation.refresh_seconds
+        )
+        self.witness = Witness(
+            application.side,
+            home.witness_verifier(),
+            SigningKey.load(home.witness_key).sign,
+            self.federation.logs,
+            application.clock,
+        )
+        self.router = Router(
+            application.reader,
+            application.ledger,
+            self.federation,
+            application.reader_of,
+            application.settings.hub.jurisdiction,
+            application.statement_key,
+        )
+
+    def close(self) -> None:
+        """Close links and the copies they fill."""
+        self.federation.close()
+        for ledger in self._replicas:
+            ledger.close()
+
+    def _link(self, hub: str, neighbour: Callable[[], Neighbour | None]) -> Link:
+        application, settings = self._application, self._application.settings
+        ledger = open_replica(settings.store, application.home.state, hub)
+        self._replicas.append(ledger)
+        refresh = settings.identity.revocation_refresh_seconds
+        replica = Replica(hub, ledger, application.side, application.clock, refresh)
+        return Link(
+            neighbour,
+            replica,
+            Mirror(replica, application.objects, application.home.state / "spool"),
+            application.agreements,
+            application.book,
+            self.notary,
+            application.ledger,
+            application.side,
+            application.clock,
+            settings.hub.jurisdiction,
+        )
+
+
+def neighbours_of(home: HubDirectory) -> Mapping[str, Neighbour]:
+    """The peers that this hub federates with, by their cards."""
+
+    def neighbour(card: HubCard) -> Neighbour:
+        def connect() -> GrpcPeer:
+            return GrpcPeer(card.address, card.authority.encode(), home.hub_key, home.hub_certificate)
+
+        witness = VerifierKey.parse(card.witness_key) if card.witness_key else None
+        log, statement = VerifierKey.parse(card.log_key), VerifyKey.parse(card.statement_key)
+        return Neighbour(card.jurisdiction, log, witness, statement, connect)
+
+    return {hub: neighbour(card) for hub, card in home.peers().items()}
+
+
+def _add_services(
+    application: Application, federated: Federated, gate: Gate, feed: Feed, server: grpc.aio.Server
+) -> None:
     limit, ledger, contracts = application.settings.limit, application.ledger, application.contracts
     exchange = ExchangeServicer(
         gate,
@@ -214,19 +321,24 @@ def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc
         contracts,
         feed,
         application.granter,
+        federated.router,
         limit,
     )
     catalog = CatalogServicer(gate, application.facts, ledger, contracts, application.catalogue, limit)
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
-    ledger_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(gate, ledger), server)
+    ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
+        LedgerServicer(gate, ledger, application.side), server
+    )
     member = MemberServicer(gate, ledger, application.catalogue)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
+    peer = PeerServicer(gate, ledger, feed, federated.witness)
+    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
     agreement = AgreementServicer(
         gate,
         application.agreements,
         application.book,
-        ledger.federation(),
+        application.side,
         application.clock,
         application.settings.agreement,
         limit,

@@ -18,6 +18,7 @@ HechuanError
 │   └── AgreementEndedError         what allowed it has ended while it ran
 ├── NotFoundError
 ├── WrongStateError             the state of things does not allow it now
+│   └── WitnessConflictError        the witness knows another size of the log; detail `size` says which
 ├── ConflictError               the same name already stands for something else
 │   └── ReplayError                 idempotency key reused with other content
 ├── StorageError                what is stored contradicts itself
@@ -127,6 +128,10 @@ class AgreementEndedError(PermissionDeniedError):
 
 class WrongStateError(HechuanError):
     code = "WRONG_STATE"
+
+
+class WitnessConflictError(WrongStateError):
+    code = "WITNESS_CONFLICT"
 
 
 class NotFoundError(HechuanError):

@@ -6,6 +6,7 @@ keys/hub.key hub.pem        the hub's server certificate
 keys/log.key                signs checkpoints; Ed25519, named hechuan/<jurisdiction>
 keys/statement.key          signs what the hub tells readers
 keys/witness.key            cosigns checkpoints of other hubs; Ed25519, named hechuan/<jurisdiction>/witness
+trust/peers/<jurisdiction>.json  cards of hubs that this one federates with by hand, without a roster
 trust/<jurisdiction>.pem    authorities that may vouch for that jurisdiction's agencies, its own included
 issued/<name>-<serial>.pem  certificates this authority gave out
 federation/                 what the hub knows of its federation, once it has joined one: exchange/store/tuf
@@ -110,6 +111,22 @@ class HubDirectory:
             raise ConflictError(f"本辖区的证书机构不可替换 / {jurisdiction} is this hub's own jurisdiction")
         TrustBundle.parse({**self.trusted(), jurisdiction: pem})
         replace_private(self.trust / f"{jurisdiction}.pem", pem)
+
+    def peers(self) -> dict[str, HubCard]:
+        """Cards of hubs that this one federates with by hand."""
+        found = (HubCard.parse(read_public(path)) for path in sorted((self.trust / "peers").glob("*.json")))
+        return {card.jurisdiction: card for card in found}
+
+    def add_peer(self, card: HubCard) -> None:
+        """Federate with a hub by its card: trust its authority, follow its ledger, witness and be witnessed by it.
+
+        Raises as `trust_authority`; InvalidInputError for a card without a witness key.
+        """
+        if not card.witness_key:
+            raise InvalidInputError("名片没有见证密钥 / the card has no witness key: ask for a new one")
+        self.trust_authority(card.jurisdiction, card.authority.encode())
+        make_private_directory(self.trust / "peers")
+        replace_private(self.trust / "peers" / f"{card.jurisdiction}.json", card.to_bytes())
 
     def log_verifier(self) -> VerifierKey:
         """The public half of the log's key, under the log's name."""

@@ -392,6 +392,36 @@ class WitnessStore(Protocol):
         """Newest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class PeerPage:
+    """Entries of another hub's ledger, as they were hashed, and the checkpoint of the ledger that ends with them."""
+
+    entries: tuple[tuple[int, bytes], ...]
+    note: str
+
+
+class Peer(Protocol):
+    """Another hub, reached as this one; nothing it says counts before it has been verified."""
+
+    def follow(self, start: int) -> Iterator[PeerPage]:
+        """Its ledger from an entry on, live; ends only with an error, UnavailableError among them."""
+
+    def checkpoint(self) -> str:
+        """Its newest checkpoint, as a note."""
+
+    def consistency(self, first: int, second: int) -> Sequence[bytes]:
+        """A consistency proof between two sizes."""
+
+    def add_checkpoint(self, body: bytes) -> bytes:
+        """Ask for cosignatures; raises WitnessConflictError and what else the witness says."""
+
+    def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
+        """Bytes of one part of a batch (object or report), on behalf of a reader."""
+
+    def close(self) -> None:
+        """Let go of the connection; what is under way ends with an error."""
+
+
 class LedgerArchive(LedgerStore, Protocol):
     """A ledger store that can be checked from below, copied while it is in use, and filled from a copy."""
 

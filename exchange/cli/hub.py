@@ -150,6 +150,19 @@ def trust(
 
 
 @app.command()
+def peer(
+    directory: Directory,
+    card: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The other hub's card.")],
+) -> None:
+    """Federate with one hub by its card, without a roster; both sides do it. 与另一枢纽直接联接。"""
+    home, _ = _open(directory)
+    found = HubCard.parse(read_public(card))
+    home.add_peer(found)
+    out.print(f"hub 枢纽 {found.jurisdiction}  fingerprint 指纹  {found.fingerprint}", soft_wrap=True)
+    out.print(f"[green]✓[/] {found.jurisdiction} is a peer from the next start on 重启后生效")
+
+
+@app.command()
 def revoke(
     directory: Directory,
     agency: Agency,

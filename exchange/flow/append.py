@@ -45,6 +45,7 @@ from exchange.ports import (
     ObjectStore,
     Record,
     Sequencer,
+    WitnessStore,
 )
 
 IdempotencyKey = tuple[AgencyId, str]
@@ -267,11 +268,16 @@ def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None)
     return Appended(record, receipt_of(ledger, record.index), duplicate=True)
 
 
-def receipt_of(ledger: LedgerStore, index: int) -> str:
-    """The receipt of an entry, the same bytes every time; raises NotFoundError."""
+def receipt_of(ledger: LedgerStore, index: int, witnesses: WitnessStore | None = None) -> str:
+    """The receipt of an entry; raises NotFoundError.
+
+    Under the smallest checkpoint that peers have cosigned, if any covers it; else the same bytes every time.
+    """
     entry = ledger.entry(index)
-    tree = TiledTree(entry.checkpoint_size, ledger.tile)
-    note = ledger.checkpoint(entry.checkpoint_size)
+    size, lines = witnesses.cosigned(entry.checkpoint_size) if witnesses else (0, ())
+    size = size or entry.checkpoint_size
+    tree = TiledTree(size, ledger.tile)
+    note = ledger.checkpoint(size) + "".join(lines)
     return str(Receipt(index, tuple(tree.inclusion_path(index)), note, entry.data))
 
 

@@ -42,6 +42,8 @@ class Grant:
     columns: tuple[str, ...]
     agreement: str = ""
     row_filter: RowFilter | None = None
+    # A hub reads under terms that let it keep a copy.
+    mirror: bool = False
     still: Callable[[], None] = field(default=lambda: None)
     _checked_at: float = field(default=float("-inf"), repr=False)
 
@@ -135,7 +137,8 @@ class Granter:
                     detail={"agreement": chosen.id, "state": state},
                 )
 
-        return Grant(asker.reader, asker.via, columns, chosen.id, compiled, still)
+        mirror = bool(asker.via) and terms.mirror
+        return Grant(asker.reader, asker.via, columns, chosen.id, compiled, mirror, still)
 
     @contextmanager
     def recorded(

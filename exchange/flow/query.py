@@ -138,7 +138,9 @@ class Reader:
         clock: Clock,
         limit: Limit,
         granter: Granter,
+        origin: str = "",
     ) -> None:
+        """`origin` is the hub whose ledger this is a copy of, where it is one."""
         self._ledger = ledger
         self._objects = objects
         self._engine = engine
@@ -147,6 +149,7 @@ class Reader:
         self._hub = hub
         self._clock = clock
         self._granter = granter
+        self._origin = origin
         self.limit = limit
 
     def query(self, asker: Asker, question: Question) -> Answer:
@@ -266,6 +269,7 @@ class Reader:
                 "digest": "sha256:" + digest.hexdigest(),
                 "encoding": question.encoding.value,
                 "hub": self._hub,
+                "origin": {"hub": self._origin, "statement": None} if self._origin else None,
                 "query": asked,
                 "rows": tally.rows,
                 "tree_size": size,
@@ -342,7 +346,8 @@ def read_part(
     contract = contracts.get(record.contract)
     plain = {c.name for c in contract.columns if c.classification is not Classification.RESTRICTED}
     grant = granter.grant(asker, record.dataset, contract, sorted(plain))
-    if grant.row_filter is not None or not plain <= set(grant.columns) or part == "report":
+    cut = grant.row_filter is not None or not plain <= set(grant.columns)
+    if cut or (part == "report" and not grant.mirror):
         may_read_quarantine(asker.reader, record.dataset)
     digest = {
         "object": record.object,

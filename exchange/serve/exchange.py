@@ -21,6 +21,7 @@ from exchange.ids import AgencyId, DatasetId, parse_digest
 from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
+from exchange.serve.route import Router
 from exchange.serve.status import answers, streams
 from exchange.serve.thread import in_thread
 from exchange.settings import Limit
@@ -44,6 +45,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         contracts: ContractRegistry,
         feed: Feed,
         granter: Granter,
+        router: Router,
         limit: Limit,
     ) -> None:
         self._gate = gate
@@ -54,6 +56,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         self._contracts = contracts
         self._feed = feed
         self._granter = granter
+        self._router = router
         self._limit = limit
         self._publishes = Slots(limit.concurrent_publishes, "publishes")
         self._large = asyncio.Semaphore(limit.large_publishes)
@@ -112,7 +115,12 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         asker = self._asker(context, request.on_behalf_of)
         question = self._question(request)
         with self._queries:
-            answer = await asyncio.to_thread(self._reader.query, asker, question)
+            reader = await asyncio.to_thread(self._router.reader, asker, question.dataset)
+            if reader is None:
+                async for response in in_thread(self._router.through(asker, question.dataset, request)):
+                    yield response
+                return
+            answer = await asyncio.to_thread(reader.query, asker, question)
             yield exchange_pb2.QueryResponse(header=_header(answer, question))
             async for part in in_thread(answer.stream):
                 if isinstance(part, Trailer):

@@ -14,7 +14,7 @@ from exchange.flow.append import receipt_of
 from exchange.flow.tile import read_tile
 from exchange.ids import parse_digest
 from exchange.ledger import consistency_path, inclusion_path
-from exchange.ports import LedgerStore
+from exchange.ports import LedgerStore, WitnessStore
 from exchange.serve.caller import Gate
 from exchange.serve.status import answers, streams
 from exchange.serve.thread import in_thread
@@ -26,9 +26,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     """Every member may read the ledger: it holds manifests and verdicts, no rows."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore) -> None:
+    def __init__(self, gate: Gate, ledger: LedgerStore, witnesses: WitnessStore) -> None:
         self._gate = gate
         self._ledger = ledger
+        self._witnesses = witnesses
 
     @answers
     async def GetCheckpoint(
@@ -89,5 +90,5 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         index = request.index
         if request.WhichOneof("of") == "batch":
             index = (await asyncio.to_thread(self._ledger.batch, parse_digest(request.batch))).index
-        receipt = await asyncio.to_thread(receipt_of, self._ledger, index)
+        receipt = await asyncio.to_thread(receipt_of, self._ledger, index, self._witnesses)
         return ledger_pb2.GetReceiptResponse(receipt=receipt)

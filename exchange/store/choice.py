@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from sqlalchemy import make_url
+
 from exchange.errors import InvalidInputError
 from exchange.settings import Store
 from exchange.store.posix import PosixObjectStore
 from exchange.store.s3 import S3ObjectStore
 from exchange.store.sql import SqlLedgerStore
-from exchange.store.sql.engine import sqlite_url
+from exchange.store.sql.engine import schema_url, sqlite_url
 
 _OPTIONS = frozenset({"endpoint", "region"})
 
@@ -19,6 +21,16 @@ def open_ledger(settings: Store, directory: Path) -> SqlLedgerStore:
     """The ledger that `settings.ledger` names, or SQLite in `directory`; raises InvalidInputError, StorageError."""
     directory.mkdir(parents=True, exist_ok=True)
     return SqlLedgerStore.open(settings.ledger or sqlite_url(directory / "ledger.sqlite"), settings)
+
+
+def open_replica(settings: Store, directory: Path, hub: str) -> SqlLedgerStore:
+    """A ledger of its own for the copy of a peer's: SQLite beside the hub's, or a schema in its PostgreSQL database."""
+    if not settings.ledger:
+        return open_ledger(settings, directory / "peers" / hub)
+    url = make_url(settings.ledger)
+    if url.get_backend_name() == "sqlite":
+        return SqlLedgerStore.open(sqlite_url(directory / "peers" / hub / "ledger.sqlite"), settings)
+    return SqlLedgerStore.open(schema_url(url, f"peer_{hub}"), settings)
 
 
 def open_objects(settings: Store, directory: Path) -> PosixObjectStore | S3ObjectStore:

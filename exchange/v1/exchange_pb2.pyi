@@ -83,19 +83,23 @@ class PublishRequest(_message.Message):
 
     ENVELOPE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    WITNESSES_FIELD_NUMBER: _builtins.int
     envelope: _builtins.bytes
     """DSSE envelope (canonical JSON bytes) of the manifest. First message only."""
     data: _builtins.bytes
     """The next bytes of the batch, at most 1 MiB a message."""
+    witnesses: _builtins.int
+    """First message only. Answer when so many other hubs have cosigned, or after the hub's limit of seconds without."""
     def __init__(
         self,
         *,
         envelope: _builtins.bytes = ...,
         data: _builtins.bytes = ...,
+        witnesses: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "envelope", b"envelope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "envelope", b"envelope", "witnesses", b"witnesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

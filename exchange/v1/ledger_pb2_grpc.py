@@ -105,7 +105,7 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetReceipt(self, request, context):
-        """The receipt of an entry, the same bytes as the day it was given.
+        """The receipt of an entry. Before any hub has cosigned, the same bytes as the day it was given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class LedgerServiceStub:
     GetTile: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetTileRequest, _ledger_pb2.GetTileResponse]
     """One tile or entry bundle by its C2SP path."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.GetReceiptRequest, _ledger_pb2.GetReceiptResponse]
-    """The receipt of an entry, the same bytes as the day it was given."""
+    """The receipt of an entry. Before any hub has cosigned, the same bytes as the day it was given."""
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -58,7 +58,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     GetTile: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetTileRequest, _ledger_pb2.GetTileResponse]  # type: ignore[assignment]
     """One tile or entry bundle by its C2SP path."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetReceiptRequest, _ledger_pb2.GetReceiptResponse]  # type: ignore[assignment]
-    """The receipt of an entry, the same bytes as the day it was given."""
+    """The receipt of an entry. Before any hub has cosigned, the same bytes as the day it was given."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The hub's append-only Merkle log (RFC 6962, C2SP tlog-tiles)."""
@@ -107,6 +107,6 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.GetReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.GetReceiptResponse, _abc.Awaitable[_ledger_pb2.GetReceiptResponse]]:
-        """The receipt of an entry, the same bytes as the day it was given."""
+        """The receipt of an entry. Before any hub has cosigned, the same bytes as the day it was given."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -12,6 +12,7 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.schema import CreateSchema
 
 from exchange.errors import BusyError, HechuanError, InvalidInputError, StorageError, UnavailableError
 from exchange.settings import Store
@@ -29,6 +30,19 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 def sqlite_url(path: Path) -> URL:
     """Where a SQLite file is, whatever characters its path has."""
     return URL.create("sqlite", database=str(path))
+
+
+def schema_url(url: URL, schema: str) -> URL:
+    """The same PostgreSQL database, another schema of it, made where it is not there; raises as `explained`."""
+    with explained(f"make the schema {schema}"):
+        engine = create_engine(url.set(drivername="postgresql+psycopg"))
+        try:
+            with engine.begin() as connection:
+                connection.execute(CreateSchema(schema, if_not_exists=True))
+        finally:
+            engine.dispose()
+    options = f"{url.query.get('options', '')} -csearch_path={schema}".strip()
+    return url.update_query_dict({"options": options})
 
 
 def open_engine(url: str | URL, settings: Store) -> Engine:

@@ -1,0 +1,97 @@
+"""Another hub over gRPC, with this hub's own certificate: the driver of the port `Peer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import grpc
+
+from exchange.client.call import error_of
+from exchange.errors import MalformedError
+from exchange.ids import AgencyId
+from exchange.ports import PeerPage
+from exchange.v1 import (
+    exchange_pb2,
+    exchange_pb2_grpc,
+    ledger_pb2,
+    ledger_pb2_grpc,
+    peer_pb2,
+    peer_pb2_grpc,
+)
+
+_T = TypeVar("_T")
+_TIMEOUT: Final = 30
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 8 << 20),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    # every link has a connection of its own, so that closing it ends its calls and no others
+    ("grpc.use_local_subchannel_pool", 1),
+)
+# A group has at most a few hundred entries of 64 KiB; more is not a group.
+_MAX_GROUP_BYTES: Final = 256 << 20
+
+
+class GrpcPeer:
+    """A connection to one hub."""
+
+    def __init__(self, address: str, authorities: bytes, key: Path, chain: Path) -> None:
+        """`authorities`: PEM that must vouch for the hub; `key` and `chain` are this hub's own (PEM files)."""
+        credentials = grpc.ssl_channel_credentials(authorities, key.read_bytes(), chain.read_bytes())
+        self._channel = grpc.secure_channel(address, credentials, _OPTIONS)
+        self._peer = peer_pb2_grpc.PeerServiceStub(self._channel)
+        self._ledger = ledger_pb2_grpc.LedgerServiceStub(self._channel)
+        self.exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def follow(self, start: int) -> Iterator[PeerPage]:
+        entries: list[tuple[int, bytes]] = []
+        size = 0
+        request = peer_pb2.FollowRequest(start=start)
+        for message in _ours_all(lambda: self._peer.Follow(request)):
+            entries += ((entry.index, entry.data) for entry in message.entries)
+            size += sum(len(entry.data) for entry in message.entries)
+            if size > _MAX_GROUP_BYTES:
+                raise MalformedError("a group of entries has no end")
+            if message.note or not entries:
+                yield PeerPage(tuple(entries), message.note)
+                entries, size = [], 0
+
+    def checkpoint(self) -> str:
+        request = ledger_pb2.GetCheckpointRequest()
+        return _ours(lambda: self._ledger.GetCheckpoint(request, timeout=_TIMEOUT)).note
+
+    def consistency(self, first: int, second: int) -> Sequence[bytes]:
+        request = ledger_pb2.GetConsistencyProofRequest(first=first, second=second)
+        return _ours(lambda: self._ledger.GetConsistencyProof(request, timeout=_TIMEOUT)).hashes
+
+    def add_checkpoint(self, body: bytes) -> bytes:
+        request = peer_pb2.AddCheckpointRequest(body=body)
+        return _ours(lambda: self._peer.AddCheckpoint(request, timeout=_TIMEOUT)).signatures
+
+    def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
+        number = exchange_pb2.FetchPart.Value(f"FETCH_PART_{part.upper()}")
+        request = exchange_pb2.FetchRequest(batch=batch, part=number, offset=offset, on_behalf_of=str(reader))
+        for message in _ours_all(lambda: self.exchange.Fetch(request)):
+            if message.WhichOneof("part") == "data":
+                yield message.data
+
+
+def _ours(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except grpc.RpcError as error:
+        raise error_of(error) from error
+
+
+def _ours_all(call: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+    try:
+        yield from call()
+    except grpc.RpcError as error:
+        raise error_of(error) from error

@@ -1,0 +1,84 @@
+"""PeerService: what this hub is to other hubs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import grpc
+
+from exchange import wire
+from exchange.errors import PermissionDeniedError
+from exchange.flow.witness import Witness
+from exchange.ports import Entry, LedgerStore
+from exchange.serve.caller import Gate
+from exchange.serve.feed import Feed
+from exchange.serve.status import answers, streams
+from exchange.trust.identity import Peer
+from exchange.v1 import peer_pb2, peer_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_MESSAGE_BYTES = 1 << 20
+
+
+class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
+    """Only hubs may call."""
+
+    def __init__(self, gate: Gate, ledger: LedgerStore, feed: Feed, witness: Witness) -> None:
+        self._gate = gate
+        self._ledger = ledger
+        self._feed = feed
+        self._witness = witness
+
+    def _hub(self, context: Context) -> Peer:
+        peer = self._gate.peer(context)
+        if not peer.is_hub:
+            raise PermissionDeniedError(f"{peer.agency} is not a hub", detail={"reason": "NOT_A_HUB"})
+        return peer
+
+    @streams
+    async def Follow(
+        self, request: peer_pb2.FollowRequest, context: Context
+    ) -> AsyncIterator[peer_pb2.FollowResponse]:
+        self._hub(context)
+        waiting: list[Entry] = []
+        async for page, _ in self._feed.follow(request.start):
+            self._hub(context)
+            waiting += [entry for entry, _ in page]
+            ended = _complete(waiting)
+            if ended:
+                group, waiting = waiting[:ended], waiting[ended:]
+                note = await asyncio.to_thread(self._ledger.checkpoint, group[-1].index + 1)
+                for message in _messages(group, note):
+                    yield message
+            elif not page:
+                yield peer_pb2.FollowResponse()
+
+    @answers
+    async def AddCheckpoint(
+        self, request: peer_pb2.AddCheckpointRequest, context: Context
+    ) -> peer_pb2.AddCheckpointResponse:
+        self._hub(context)
+        signatures = await asyncio.to_thread(self._witness.add_checkpoint, request.body)
+        return peer_pb2.AddCheckpointResponse(signatures=signatures)
+
+
+def _complete(entries: Sequence[Entry]) -> int:
+    """How many entries make whole groups: the ledger has a checkpoint that ends with the last of them."""
+    for at in range(len(entries), 0, -1):
+        if entries[at - 1].index + 1 == entries[at - 1].checkpoint_size:
+            return at
+    return 0
+
+
+def _messages(entries: Sequence[Entry], note: str) -> Iterator[peer_pb2.FollowResponse]:
+    message, size = peer_pb2.FollowResponse(), 0
+    for entry in entries:
+        if size + len(entry.data) > _MESSAGE_BYTES and message.entries:
+            yield message
+            message, size = peer_pb2.FollowResponse(), 0
+        message.entries.append(wire.entry(entry))
+        size += len(entry.data)
+    message.note = note
+    yield message
