@@ -18,7 +18,8 @@ import structlog
 from exchange.contract.load import shipped_contracts
 from exchange.flow.append import Appender, LogSigner
 from exchange.flow.catalog import Catalogue
-from exchange.flow.enrol import redeem
+from exchange.flow.enrol import redeem, renew
+from exchange.flow.federation import Standing
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
@@ -29,21 +30,24 @@ from exchange.serve import metrics
 from exchange.serve.caller import Gate
 from exchange.serve.catalog import CatalogServicer, HubFacts
 from exchange.serve.exchange import ExchangeServicer
+from exchange.serve.federation import FederationServicer, Follower, standing_of
 from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
-from exchange.serve.server import Ports, Tls, run
+from exchange.serve.server import Ports, run
+from exchange.serve.tls import TlsFiles
 from exchange.settings import Settings, load_settings
 from exchange.store import open_ledger, open_objects
 from exchange.store.duck import DuckTableEngine
 from exchange.store.posix import PosixObjectStore
 from exchange.store.s3 import S3ObjectStore
 from exchange.store.sql import SqlLedgerStore
-from exchange.trust.identity import TrustBundle
+from exchange.store.tuf import FederationDirectory
 from exchange.trust.keys import SigningKey
 from exchange.v1 import (
     catalog_pb2_grpc,
     exchange_pb2_grpc,
+    federation_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
 )
@@ -52,6 +56,7 @@ _log = structlog.get_logger(__name__)
 SERVICES = (
     "exchange.v1.CatalogService",
     "exchange.v1.ExchangeService",
+    "exchange.v1.FederationService",
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
 )
@@ -71,6 +76,7 @@ class Application:
     home: HubDirectory
     settings: Settings
     clock: Clock
+    standing: Standing
     ledger: SqlLedgerStore
     objects: PosixObjectStore | S3ObjectStore
     engine: DuckTableEngine
@@ -103,7 +109,9 @@ def build(directory: Path) -> Application:
     engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
     contracts = ContractRegistry(ledger)
     refresh = settings.identity.revocation_refresh_seconds
-    keys, checks = KeyRing(ledger, refresh), CheckRoom(ledger, objects, engine, contracts, refresh)
+    standing = standing_of(home)
+    keys = KeyRing(ledger, refresh, standing.denied_keys)
+    checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
     verifier = home.log_verifier()
     signer = LogSigner(verifier, log_key.sign)
@@ -113,6 +121,7 @@ def build(directory: Path) -> Application:
         home=home,
         settings=settings,
         clock=clock,
+        standing=standing,
         ledger=ledger,
         objects=objects,
         engine=engine,
@@ -158,23 +167,23 @@ def serve(directory: Path, announce: Callable[[Ports], None] = lambda ports: Non
 
 async def _serve(application: Application, announce: Callable[[Ports], None]) -> None:
     home, settings = application.home, application.settings
-    bundle = TrustBundle.parse(home.trusted())
+    standing = application.standing
     feed = Feed(application.ledger, settings.serve.heartbeat_seconds)
-    gate = Gate(bundle, application.keys, application.clock)
+    gate = Gate(standing, application.keys, application.clock)
 
     def started(ports: Ports) -> None:
         write_ports(home.ports, ports)
         _log.info("serving", hub=settings.hub.jurisdiction, port=ports.exchange, enrolment=ports.enrolment)
         announce(ports)
 
-    tls = Tls(home.hub_key.read_bytes(), home.hub_certificate.read_bytes(), bundle.roots_pem())
+    follower = Follower(home, settings.federation, application.clock, standing)
     await run(
         settings,
-        tls,
+        TlsFiles(home.hub_key, home.hub_certificate, standing),
         SERVICES,
         lambda server: _add_services(application, gate, feed, server),
         lambda server: _add_enrolment(application, server),
-        [feed.run],
+        [feed.run, follower.run],
         started,
     )
 
@@ -195,7 +204,9 @@ def _add_services(application: Application, gate: Gate, feed: Feed, server: grpc
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(gate, ledger), server)
-    member = MemberServicer(gate, ledger, application.catalogue)
+    place = FederationDirectory(application.home.federation)
+    federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
+    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application))
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
 
 
@@ -208,6 +219,16 @@ def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:
         return redeem(application.ledger, authority, agency, secret, csr, days, now)
 
     member_pb2_grpc.add_EnrolmentServiceServicer_to_server(EnrolmentServicer(admit), server)
+
+
+def _renewal(application: Application) -> Callable[[AgencyId, bytes], bytes]:
+    authority = application.home.authority()
+    days = application.settings.identity.agency_certificate_days
+
+    def give(agency: AgencyId, csr: bytes) -> bytes:
+        return renew(application.ledger, authority, agency, csr, days, application.clock.now())
+
+    return give
 
 
 def write_ports(path: Path, ports: Ports) -> None:

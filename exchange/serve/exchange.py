@@ -84,6 +84,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                     await asyncio.to_thread(intake.write, b"".join(pending))
                     pending, size = [], 0
             intake.write(b"".join(pending))
+            self._gate.agency(context)  # an upload may take longer than its sender counts
             if intake.small and admitted.manifest.media_type is MediaType.PARQUET:
                 return await asyncio.wrap_future(self._publisher.finish(admitted, intake))
             async with self._large:
@@ -110,7 +111,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         with self._queries:
             answer = await asyncio.to_thread(self._reader.query, caller, question)
             yield exchange_pb2.QueryResponse(header=_header(answer, question))
-            async for part in in_thread(answer.stream):
+            async for part in self._gate.while_welcome(context, in_thread(answer.stream)):
                 if isinstance(part, Trailer):
                     trailer = common_pb2.StreamTrailer(envelope=part.envelope)
                     yield exchange_pb2.QueryResponse(trailer=trailer)
@@ -149,7 +150,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                 self._reader.quarantine, caller, question, batch, request.corrected
             )
             yield exchange_pb2.QuarantineResponse(header=_header(answer, question))
-            async for part in in_thread(answer.stream):
+            async for part in self._gate.while_welcome(context, in_thread(answer.stream)):
                 if isinstance(part, Trailer):
                     trailer = common_pb2.StreamTrailer(envelope=part.envelope)
                     yield exchange_pb2.QuarantineResponse(trailer=trailer)
@@ -183,7 +184,8 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         fetched = await asyncio.to_thread(self._open_part, caller, batch_id, part)
         yield exchange_pb2.FetchResponse(header=fetched)
         with self._queries:
-            async for chunk in in_thread(self._objects.chunks(fetched.digest, request.offset, _CHUNK)):
+            chunks = in_thread(self._objects.chunks(fetched.digest, request.offset, _CHUNK))
+            async for chunk in self._gate.while_welcome(context, chunks):
                 yield exchange_pb2.FetchResponse(data=chunk)
 
     def _open_part(self, caller: AgencyId, batch_id: str, part: str) -> exchange_pb2.FetchHeader:

@@ -21,19 +21,11 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from exchange.serve import metrics
+from exchange.serve.tls import Tls, credentials
 from exchange.settings import Settings
 
 _log = structlog.get_logger(__name__)
 HEALTH: Final = "grpc.health.v1.Health"
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM: the hub's key and chain, and the authorities that may vouch for callers."""
-
-    key: bytes
-    chain: bytes
-    roots: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,7 @@ def server_options(settings: Settings) -> Sequence[tuple[str, Any]]:
 
 async def run(
     settings: Settings,
-    tls: Tls,
+    tls: Callable[[], Tls],
     services: Sequence[str],
     register: Register,
     register_enrolment: Register,
@@ -81,11 +73,11 @@ async def run(
     health_pb2_grpc.add_HealthServicer_to_server(health, main)
     if settings.serve.reflection:
         reflection.enable_server_reflection([*services, HEALTH, reflection.SERVICE_NAME], main)
-    mutual = grpc.ssl_server_credentials([(tls.key, tls.chain)], tls.roots, require_client_auth=True)
+    # kept until the end: gRPC calls back into them before each handshake
+    mutual, plain = credentials(tls, mutual=True), credentials(tls, mutual=False)
     port = main.add_secure_port(settings.hub.listen, mutual)
     enrolment = grpc.aio.server(options=server_options(settings))
     register_enrolment(enrolment)
-    plain = grpc.ssl_server_credentials([(tls.key, tls.chain)])
     enrolment_port = enrolment.add_secure_port(settings.hub.listen_enrolment, plain)
     await main.start()
     await enrolment.start()

@@ -7,7 +7,6 @@ online.key    signs snapshot and timestamp, at hubs that keep the repository
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError, NotFoundError
-from exchange.ids import parse_jurisdiction
+from exchange.ids import fingerprint, parse_jurisdiction
 from exchange.trust.canonical import canonical, parse_json
 from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.trust.secret import make_private_directory, read_private
@@ -60,8 +59,7 @@ class Holder:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the file, in groups that can be read out."""
-        digits = hashlib.sha256(self.to_bytes()).hexdigest()[:32]
-        return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+        return fingerprint(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The file: canonical JSON and a newline."""
