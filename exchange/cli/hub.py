@@ -135,7 +135,7 @@ def trust(
         Path, typer.Option(exists=True, dir_okay=False, help="Its authorities, PEM, or a hub card.")
     ],
 ) -> None:
-    """Let another jurisdiction's authority vouch for its own agencies; once in a federation, only its roster counts. 信任外辖区。"""
+    """Let another jurisdiction's authority vouch for its agencies; a federation's roster goes before. 信任外辖区。"""
     home, _ = _open(directory)
     pem = read_public(ca)
     if pem.lstrip().startswith(b"{"):
