@@ -103,7 +103,7 @@ class HubDirectory:
         return {parse_jurisdiction(path.stem): read_public(path) for path in sorted(self.trust.glob("*.pem"))}
 
     def trust_authority(self, jurisdiction: str, pem: bytes) -> None:
-        """Let an authority vouch for a jurisdiction from the next start on, in the place of those before.
+        """Let an authority vouch for a jurisdiction, in the place of those before; a running hub obeys.
 
         Raises as TrustBundle.parse does, and ConflictError for the hub's own jurisdiction.
         """

@@ -137,3 +137,9 @@ def parse_address(text: str) -> str:
     if not match or int(match[1]) > _MAX_PORT:
         raise MalformedError(f"address {text[:80]!r} is not <host>:<port>")
     return text
+
+
+def fingerprint(data: bytes) -> str:
+    """The first half of SHA-256, in groups of four digits that can be read out by telephone."""
+    digits = hashlib.sha256(data).hexdigest()[:32]
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))

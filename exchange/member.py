@@ -6,7 +6,6 @@ the way can pose as the hub: compare its fingerprint by telephone. An invitation
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from typing import Any, Final, Self
 
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_address, parse_jurisdiction
+from exchange.ids import AgencyId, digest_of, fingerprint, parse_address, parse_jurisdiction
 from exchange.ledger import SignatureType, VerifierKey
 from exchange.trust.canonical import canonical, parse_json
 from exchange.trust.envelope import Envelope, sign
@@ -74,8 +73,7 @@ class HubCard:
     def fingerprint(self) -> str:
         """SHA-256 of the canonical card without its address, in groups that can be read out."""
         fixed = {name: value for name, value in self.to_json().items() if name != "address"}
-        digits = hashlib.sha256(canonical(fixed)).hexdigest()[:32]
-        return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+        return fingerprint(canonical(fixed))
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value of the card."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from exchange.client.enrol import enroll as enroll_agency
 from exchange.client.enrol import join as join_hub
 from exchange.client.enrol import register_key
+from exchange.client.enrol import renew as renew_certificate
 from exchange.client.profile import Home, Profile
 from exchange.ids import AgencyId
 from exchange.member import HubCard, Invitation
@@ -97,6 +98,14 @@ def register(
 ) -> None:
     """Register the signing key again, after it was replaced or the hub was not there. 登记签名密钥。"""
     _register(Profile.load(home, hub), datetime.now(UTC))
+
+
+@app.command()
+def renew(home: Directory) -> None:
+    """Fetch a new certificate while the old one is good; connections made from then on use it. 更新证书。"""
+    profile = renew_certificate(home, datetime.now(UTC))
+    out.print("[green]✓[/] renewed 证书已更新")
+    _describe(profile)
 
 
 @app.command()

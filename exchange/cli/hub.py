@@ -135,7 +135,7 @@ def trust(
         Path, typer.Option(exists=True, dir_okay=False, help="Its authorities, PEM, or a hub card.")
     ],
 ) -> None:
-    """Let another jurisdiction's authority vouch for its own agencies, from the next start on. 信任外辖区。"""
+    """Let another jurisdiction's authority vouch for its agencies; a federation's roster goes before. 信任外辖区。"""
     home, _ = _open(directory)
     pem = read_public(ca)
     if pem.lstrip().startswith(b"{"):
@@ -146,7 +146,7 @@ def trust(
             )
         pem = found.authority.encode()
     home.trust_authority(jurisdiction, pem)
-    out.print(f"[green]✓[/] {jurisdiction} is trusted from the next start on 重启后生效")
+    out.print(f"[green]✓[/] {jurisdiction} is trusted for new connections 新连接即生效")
 
 
 @app.command()
@@ -212,11 +212,11 @@ def members(directory: Directory) -> None:
 
 @app.command()
 def renew(directory: Directory) -> None:
-    """A new server certificate for the names in hub.toml; restart the hub to use it. 更新服务器证书。"""
+    """A new server certificate for the names in hub.toml; a running hub takes it at once. 更新服务器证书。"""
     home, settings = _open(directory)
     hosts = [name.strip() for name in settings.hub.names.split(",") if name.strip()]
     renew_hub_certificate(home, hosts, settings.identity.hub_certificate_days, _now())
-    out.print("[green]✓[/] renewed; restart the hub 证书已更新，请重启枢纽")
+    out.print("[green]✓[/] renewed; new connections see it 证书已更新，新连接即用")
 
 
 def settings_text(sections: dict[str, dict[str, str]]) -> str:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from exchange.cli import agency, agreement, contracts, hub, operate, partner
+from exchange.cli import agency, agreement, contracts, federation, hub, operate, partner
 from exchange.errors import HechuanError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 partner.register(app)
 operate.register(app)

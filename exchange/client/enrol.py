@@ -78,3 +78,21 @@ def register_key(profile: Profile, now: datetime) -> member_pb2.Key:
     if receipt and verify_receipt_text(receipt, profile.log_key).entry.get("key") != key.keyid:  # (5)
         raise ProofInvalidError("the receipt is that of another entry")
     return record
+
+
+def renew(home: Path, now: datetime) -> Profile:
+    """A new certificate for the same key from the agency's own hub, over the one that still counts.
+
+    Raises UnauthenticatedError where the old one has expired: then only a new invitation helps.
+    """
+    profile = Profile.load(home)
+    place = Home(home)
+    request = member_pb2.RenewRequest(csr=place.prepare(profile.agency))
+    credentials = grpc.ssl_channel_credentials(
+        profile.authorities(), profile.tls_key(), profile.tls_chain(now)
+    )
+    with grpc.secure_channel(profile.hub, credentials) as channel:
+        member = member_pb2_grpc.MemberServiceStub(channel)
+        response = retried(lambda: member.Renew(request, timeout=_SECONDS))
+    place.install(profile.card, response.certificate_chain, now)
+    return Profile.load(home)

@@ -11,21 +11,29 @@ Redeem, called by a stranger over server-authenticated TLS:
 (2) the request's key, and nothing else of it, goes into a certificate
 (3) the certificate is kept, so that it can be revoked, before it is handed out
 
+Renew, called by a member over mutual TLS:
+(0) the gate has taken the caller for the agency that it is, with a certificate that counts
+(1) the agency does not hold more certificates than it can need
+(2), (3) as above; the old certificate stays good until it expires or is revoked
+
 A caller learns only that an invitation was not accepted, not why. Looking up a hash leaks no secret through time.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography import x509
 
-from exchange.errors import PermissionDeniedError, UnauthenticatedError
+from exchange.errors import LimitExceededError, PermissionDeniedError, UnauthenticatedError
 from exchange.ids import AgencyId
 from exchange.member import HubCard, Invitation, hash_secret, new_secret, parse_secret
 from exchange.ports import CertificateRecord, CertificateStore, InvitationStore
 from exchange.trust.authority import HUB_NAME, Authority, check_request
+
+MAX_CERTIFICATES: Final = 16
+"""Unexpired certificates of one agency; more are refused until old ones expire."""
 
 
 class MemberStore(InvitationStore, CertificateStore, Protocol):
@@ -80,3 +88,16 @@ def issue(
         CertificateRecord(f"{leaf.serial_number:x}", agency, now, leaf.not_valid_after_utc)
     )
     return chain
+
+
+def renew(
+    store: CertificateStore, authority: Authority, agency: AgencyId, csr_pem: bytes, days: int, now: datetime
+) -> bytes:
+    """Certificate chain (PEM, leaf first) for a caller that has one already; raises as Authority.sign_agency.
+
+    Raises LimitExceededError for an agency with more than MAX_CERTIFICATES unexpired ones.
+    """
+    held = sum(record.not_after > now for record in store.certificates(agency))
+    if held >= MAX_CERTIFICATES:  # (1)
+        raise LimitExceededError(f"{agency} has {held} certificates that have not expired")
+    return issue(store, authority, agency, csr_pem, days, now)

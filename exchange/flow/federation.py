@@ -1,94 +1,107 @@
-"""All peers of a hub: a link each, opened and closed as the federation changes."""
+"""Who counts, as of now: the hub's own trust and, once it has joined one, its federation's roster.
+
+Without a federation, every file of trust/ counts. With one, trust/ counts for the hub's own jurisdiction and the
+roster for all others:
+
+(0) a caller that the roster denies is refused, own members included, also once the roster has expired
+(1) a caller of another jurisdiction is refused while the roster has expired
+(2) members of the hub's own jurisdiction go on, whatever becomes of the federation
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
-import structlog
-
-from exchange.errors import HechuanError, NotFoundError
-from exchange.flow.link import Link, LinkState, Neighbour
-from exchange.ids import DatasetId
-from exchange.ledger import VerifierKey
-
-Neighbours = Callable[[], Mapping[str, Neighbour]]
-"""Other hubs of the federation as they are now, by jurisdiction; raises where that is not known."""
-
-_log = structlog.get_logger(__name__)
+from exchange.errors import FederationExpiredError, NotFoundError, UnauthenticatedError
+from exchange.trust.identity import Peer, TrustBundle
+from exchange.trust.roster import Roster
 
 
-class Federation:
-    """Links by jurisdiction; a hub that is in no federation has none."""
+class Standing:
+    """The trust bundle and the deny-list that hold now; safe to share between threads."""
 
     def __init__(
         self,
-        neighbours: Neighbours,
-        make_link: Callable[[str, Callable[[], Neighbour | None]], Link],
-        refresh: float,
+        jurisdiction: str,
+        trusted: Callable[[], Mapping[str, bytes]],
+        roster: Roster | None = None,
     ) -> None:
-        self._neighbours = neighbours
-        self._make_link = make_link
-        self._refresh = refresh
-        self._links: dict[str, Link] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="federation", daemon=True)
+        """`trusted` reads trust/: PEM of authorities by jurisdiction, the own one among them.
 
-    def start(self) -> None:
-        """Open links, and keep them as the federation says; returns at once."""
-        self._renew()
-        self._thread.start()
+        Raises MalformedError, InvalidInputError for what cannot be a bundle.
+        """
+        self._jurisdiction = jurisdiction
+        self._trusted = trusted
+        self._lock = threading.Lock()
+        self._read: Mapping[str, bytes] = {}
+        self._state: tuple[TrustBundle, Roster | None] = (TrustBundle({}), None)
+        self._change(trusted(), roster)
 
-    def close(self) -> None:
-        """Close every link."""
-        self._stopped.set()
-        for link in self._links.values():
-            link.close()
+    @property
+    def bundle(self) -> TrustBundle:
+        """The same object until something changes."""
+        return self._state[0]
 
-    def link(self, hub: str) -> Link:
-        """The link to one peer; raises NotFoundError."""
-        try:
-            return self._links[hub]
-        except KeyError:
-            raise NotFoundError(f"hub {hub} is not in this hub's federation") from None
+    @property
+    def roster(self) -> Roster | None:
+        """The newest roster that was accepted, expired or not; None outside a federation."""
+        return self._state[1]
 
-    def neighbour(self, hub: str) -> Neighbour:
-        """How to reach one peer; raises NotFoundError."""
-        found = self._now().get(hub)
-        if found is None:
-            raise NotFoundError(f"hub {hub} is not in this hub's federation")
-        return found
+    def accept(self, roster: Roster) -> None:
+        """Let a verified roster count from now on."""
+        with self._lock:
+            self._change(self._read, roster)
 
-    def mirrors(self, dataset: DatasetId) -> bool:
-        """Whether a peer's dataset can be read here, whole."""
-        link = self._links.get(dataset.owner.jurisdiction)
-        return link is not None and link.mirror.complete(dataset)
+    def reread(self) -> None:
+        """Take over what has changed in trust/; raises as the constructor, and then all stays as it was."""
+        with self._lock:
+            now = self._trusted()
+            if now != self._read:
+                self._change(now, self._state[1])
 
-    def links(self) -> Sequence[Link]:
-        """All of them, by jurisdiction."""
-        return [self._links[hub] for hub in sorted(self._links)]
+    def check(self, peer: Peer, now: datetime) -> None:
+        """Steps (0) to (2); raises UnauthenticatedError (`metadata.reason` DENIED), FederationExpiredError."""
+        roster = self.roster
+        if roster is None:
+            return
+        denied = roster.denies(peer)  # (0)
+        if denied:
+            raise UnauthenticatedError(
+                f"the federation denies the {denied} of {peer.agency}",
+                detail={"reason": "DENIED", "denied": denied},
+            )
+        if peer.agency.jurisdiction != self._jurisdiction:  # (2)
+            require_fresh(roster, now)  # (1)
 
-    def states(self) -> Sequence[LinkState]:
-        """How each link is doing."""
-        return [link.state() for link in self.links()]
+    def denied_keys(self) -> frozenset[str]:
+        """Ids of signing keys that the federation denies."""
+        roster = self.roster
+        return roster.denied.keys if roster else frozenset()
 
-    def logs(self) -> Mapping[str, VerifierKey]:
-        """The peers' logs by origin, for the witness."""
-        return {neighbour.log.name: neighbour.log for neighbour in self._now().values()}
+    def _change(self, trusted: Mapping[str, bytes], roster: Roster | None) -> None:
+        own = trusted.get(self._jurisdiction)
+        if own is None:
+            raise NotFoundError(f"trust/{self._jurisdiction}.pem is missing")
+        if roster is None:
+            bundle = TrustBundle.parse(trusted)
+        else:
+            others = {name: hub.authorities.encode() for name, hub in roster.hubs.items()}
+            bundle = TrustBundle.parse({**others, self._jurisdiction: own})
+        before = self._state[0]
+        if (
+            bundle.roots_pem() == before.roots_pem()
+            and bundle.authorities.keys() == before.authorities.keys()
+        ):
+            bundle = before
+        self._read, self._state = trusted, (bundle, roster)
 
-    def _now(self) -> Mapping[str, Neighbour]:
-        try:
-            return self._neighbours()
-        except HechuanError as error:
-            _log.warning("the federation's roster does not count", error=error.message)
-            return {}
 
-    def _run(self) -> None:
-        while not self._stopped.wait(self._refresh):
-            self._renew()
-
-    def _renew(self) -> None:
-        for hub in self._now().keys() - self._links.keys():
-            link = self._make_link(hub, lambda hub=hub: self._now().get(hub))  # type: ignore[misc]
-            self._links[hub] = link
-            link.start()
+def require_fresh(roster: Roster, now: datetime) -> None:
+    """Raise FederationExpiredError once a roster no longer counts."""
+    if now >= roster.expires_at:
+        raise FederationExpiredError(
+            f"the federation's metadata expired at {roster.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
+            "other jurisdictions are refused until it is refreshed"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import pyarrow as pa
@@ -68,9 +68,13 @@ class ContractRegistry:
 class KeyRing:
     """Signing keys of agencies and what has been revoked."""
 
-    def __init__(self, ledger: LedgerStore, refresh: float) -> None:
+    def __init__(
+        self, ledger: LedgerStore, refresh: float, denied: Callable[[], frozenset[str]] = frozenset
+    ) -> None:
+        """`denied` gives the ids of signing keys that the federation denies."""
         self._ledger = ledger
         self._refresh = refresh
+        self._denied = denied
         self._keys: dict[str, tuple[KeyRecord, VerifyKey]] = {}
         self._revoked_keys: frozenset[str] = frozenset()
         self._revoked_serials: frozenset[str] = frozenset()
@@ -94,6 +98,10 @@ class KeyRing:
         self._read_revocations()
         if key_id in self._revoked_keys:
             raise SignatureInvalidError(f"signing key {key_id} has been revoked")
+        if key_id in self._denied():
+            raise SignatureInvalidError(
+                f"signing key {key_id} is denied by the federation", detail={"reason": "DENIED"}
+            )
         return key
 
     def check_certificate(self, serial: str) -> None:

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
 
 import grpc
 
-from exchange.errors import UnauthenticatedError
+from exchange.errors import FederationExpiredError, UnauthenticatedError
+from exchange.flow.federation import Standing
 from exchange.flow.registry import KeyRing
 from exchange.ids import AgencyId
 from exchange.ports import Clock
-from exchange.trust.identity import Peer, TrustBundle, identify
+from exchange.trust.identity import Peer, identify
+
+_T = TypeVar("_T")
+Context = grpc.aio.ServicerContext[Any, Any]
+AGAIN_SECONDS: Final = 1.0
+"""How often a stream looks again who reads it."""
 
 
 class Gate:
-    """Identifies callers against the trust bundle and the revocations in the ledger."""
+    """Identifies callers against what stands now: authorities, revocations in the ledger, the federation's roster."""
 
-    def __init__(self, bundle: TrustBundle, keys: KeyRing, clock: Clock) -> None:
-        self._bundle = bundle
+    def __init__(self, standing: Standing, keys: KeyRing, clock: Clock) -> None:
+        self._standing = standing
         self._keys = keys
         self._clock = clock
 
-    def peer(self, context: grpc.aio.ServicerContext[Any, Any]) -> Peer:
-        """The caller's certificate, checked; raises UnauthenticatedError."""
+    def peer(self, context: Context, *, expired_too: bool = False) -> Peer:
+        """The caller's certificate, checked; raises UnauthenticatedError, FederationExpiredError.
+
+        `expired_too` lets other jurisdictions in while the federation's metadata has expired.
+        """
         chain = list(context.auth_context().get("x509_pem_cert", ()))
         if not chain:
             raise UnauthenticatedError("no client certificate was presented")
-        peer = identify(chain[0], self._bundle, self._clock.now())
+        now = self._clock.now()
+        peer = identify(chain[0], self._standing.bundle, now)
         self._keys.check_certificate(peer.serial)
+        try:
+            self._standing.check(peer, now)
+        except FederationExpiredError:
+            if not expired_too:
+                raise
         return peer
 
-    def agency(self, context: grpc.aio.ServicerContext[Any, Any]) -> AgencyId:
+    def agency(self, context: Context) -> AgencyId:
         """Who calls."""
         return self.peer(context).agency
+
+    async def while_welcome(self, context: Context, source: AsyncGenerator[_T, None]) -> AsyncIterator[_T]:
+        """Hand on what a stream gives as long as its reader counts; looks at most once in AGAIN_SECONDS."""
+        due = time.monotonic() + AGAIN_SECONDS
+        async with aclosing(source):
+            async for item in source:
+                if time.monotonic() >= due:
+                    self.peer(context)
+                    due = time.monotonic() + AGAIN_SECONDS
+                yield item

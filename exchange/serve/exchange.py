@@ -91,6 +91,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                     await asyncio.to_thread(intake.write, b"".join(pending))
                     pending, size = [], 0
             intake.write(b"".join(pending))
+            self._gate.agency(context)  # an upload may take longer than its sender counts
             if intake.small and admitted.manifest.media_type is MediaType.PARQUET:
                 return await asyncio.wrap_future(self._publisher.finish(admitted, intake))
             async with self._large:
@@ -122,7 +123,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                 return
             answer = await asyncio.to_thread(reader.query, asker, question)
             yield exchange_pb2.QueryResponse(header=_header(answer, question))
-            async for part in in_thread(answer.stream):
+            async for part in self._gate.while_welcome(context, in_thread(answer.stream)):
                 if isinstance(part, Trailer):
                     trailer = common_pb2.StreamTrailer(envelope=part.envelope)
                     yield exchange_pb2.QueryResponse(trailer=trailer)
@@ -174,7 +175,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                 self._reader.quarantine, caller, question, batch, request.corrected
             )
             yield exchange_pb2.QuarantineResponse(header=_header(answer, question))
-            async for part in in_thread(answer.stream):
+            async for part in self._gate.while_welcome(context, in_thread(answer.stream)):
                 if isinstance(part, Trailer):
                     trailer = common_pb2.StreamTrailer(envelope=part.envelope)
                     yield exchange_pb2.QuarantineResponse(trailer=trailer)
@@ -217,7 +218,8 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         fetched, header = await asyncio.to_thread(self._open_part, asker, batch_id, part)
         yield exchange_pb2.FetchResponse(header=header)
         with self._queries:
-            async for chunk in in_thread(self._delivered(fetched, request.offset)):
+            chunks = in_thread(self._delivered(fetched, request.offset))
+            async for chunk in self._gate.while_welcome(context, chunks):
                 yield exchange_pb2.FetchResponse(data=chunk)
 
     def _open_part(

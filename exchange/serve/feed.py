@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from exchange.errors import InvalidInputError
+from exchange.errors import DrainingError, InvalidInputError
 from exchange.flow.entry import record_of
 from exchange.ports import Entry, LedgerStore, Record
 
@@ -21,6 +21,13 @@ class Feed:
         self._heartbeat = heartbeat_seconds
         self._grown = asyncio.Condition()
         self._size = 0
+        self._draining = False
+
+    async def drain(self) -> None:
+        """End what follows; readers come back elsewhere, or later."""
+        async with self._grown:
+            self._draining = True
+            self._grown.notify_all()
 
     async def run(self) -> None:
         """Wait for the ledger to grow, for ever; cancel to stop."""
@@ -38,6 +45,8 @@ class Feed:
             raise InvalidInputError(f"cursor {start} is beyond the ledger")
         cursor = start
         while True:
+            if self._draining:
+                raise DrainingError("the hub is shutting down; come back")
             page = await asyncio.to_thread(self._page, cursor)
             cursor += len(page)
             yield page, cursor
@@ -50,4 +59,6 @@ class Feed:
     async def _wait(self, size: int) -> None:
         async with self._grown:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._grown.wait_for(lambda: self._size > size), self._heartbeat)
+                await asyncio.wait_for(
+                    self._grown.wait_for(lambda: self._size > size or self._draining), self._heartbeat
+                )

@@ -71,7 +71,8 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     ) -> AsyncIterator[ledger_pb2.ListEntriesResponse]:
         self._gate.agency(context)
         end = await self._reached(request.end)
-        async for entry in in_thread(self._ledger.entries(request.start, end)):
+        entries = in_thread(self._ledger.entries(request.start, end))
+        async for entry in self._gate.while_welcome(context, entries):
             yield ledger_pb2.ListEntriesResponse(entry=wire.entry(entry))
 
     @answers

@@ -19,15 +19,18 @@ from exchange.v1 import member_pb2, member_pb2_grpc
 Context = grpc.aio.ServicerContext[Any, Any]
 Redeem = Callable[[AgencyId, str, bytes], bytes]
 """(agency, secret, CSR as PEM) → certificate chain as PEM."""
+Renew = Callable[[AgencyId, bytes], bytes]
+"""(caller, CSR as PEM) → certificate chain as PEM."""
 
 
 class MemberServicer(member_pb2_grpc.MemberServiceServicer):
     """Over mutual TLS."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore, catalogue: Catalogue) -> None:
+    def __init__(self, gate: Gate, ledger: LedgerStore, catalogue: Catalogue, renew: Renew) -> None:
         self._gate = gate
         self._ledger = ledger
         self._catalogue = catalogue
+        self._renew = renew
 
     @answers
     async def GetSelf(
@@ -58,6 +61,12 @@ class MemberServicer(member_pb2_grpc.MemberServiceServicer):
         agency = AgencyId.parse(request.agency) if request.agency else None
         records = await asyncio.to_thread(self._ledger.keys, agency)
         return member_pb2.ListKeysResponse(keys=[wire.key(record) for record in records])
+
+    @answers
+    async def Renew(self, request: member_pb2.RenewRequest, context: Context) -> member_pb2.RenewResponse:
+        caller = self._gate.agency(context)
+        chain = await asyncio.to_thread(self._renew, caller, request.csr)
+        return member_pb2.RenewResponse(certificate_chain=chain)
 
 
 class EnrolmentServicer(member_pb2_grpc.EnrolmentServiceServicer):

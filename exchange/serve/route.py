@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from exchange.client.peer import GrpcPeer
 from exchange.errors import NotFoundError
-from exchange.flow.federation import Federation
 from exchange.flow.grant import Asker
+from exchange.flow.links import Links
 from exchange.flow.query import Reader
 from exchange.flow.replicate import Replica
 from exchange.ids import DatasetId
@@ -24,14 +24,14 @@ class Router:
         self,
         own: Reader,
         ledger: LedgerStore,
-        federation: Federation,
+        links: Links,
         reader_of: Callable[[Replica], Reader],
         hub: str,
         key: SigningKey,
     ) -> None:
         self._own = own
         self._ledger = ledger
-        self._federation = federation
+        self._links = links
         self._reader_of = reader_of
         self._hub = hub
         self._key = key
@@ -42,11 +42,11 @@ class Router:
         origin = dataset.owner.jurisdiction
         if origin == self._hub or asker.via or self._is_here(dataset):
             return self._own
-        if not self._federation.mirrors(dataset):
-            self._federation.neighbour(origin)
+        if not self._links.mirrors(dataset):
+            self._links.neighbour(origin)
             return None
         if origin not in self._readers:
-            self._readers[origin] = self._reader_of(self._federation.link(origin).replica)
+            self._readers[origin] = self._reader_of(self._links.link(origin).replica)
         return self._readers[origin]
 
     def through(
@@ -54,7 +54,7 @@ class Router:
     ) -> Iterator[exchange_pb2.QueryResponse]:
         """The owner's hub's answer, checked and signed anew."""
         origin = dataset.owner.jurisdiction
-        neighbour = self._federation.neighbour(origin)
+        neighbour = self._links.neighbour(origin)
         peer = neighbour.connect()
         assert isinstance(peer, GrpcPeer)
         try:

@@ -21,19 +21,11 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from exchange.serve import metrics
+from exchange.serve.tls import Tls, credentials
 from exchange.settings import Settings
 
 _log = structlog.get_logger(__name__)
 HEALTH: Final = "grpc.health.v1.Health"
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM: the hub's key and chain, and the authorities that may vouch for callers."""
-
-    key: bytes
-    chain: bytes
-    roots: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +55,15 @@ def server_options(settings: Settings) -> Sequence[tuple[str, Any]]:
 
 async def run(
     settings: Settings,
-    tls: Tls,
+    tls: Callable[[], Tls],
     services: Sequence[str],
     register: Register,
     register_enrolment: Register,
     background: Sequence[Callable[[], Awaitable[None]]],
     started: Callable[[Ports], None],
+    draining: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+    """Serve until SIGTERM or SIGINT, then drain; `draining` ends the streams that would never end."""
     threads = settings.limit.concurrent_queries + settings.limit.large_publishes + settings.serve.workers
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, "worker"))
     if settings.hub.listen_metrics:
@@ -81,11 +74,11 @@ async def run(
     health_pb2_grpc.add_HealthServicer_to_server(health, main)
     if settings.serve.reflection:
         reflection.enable_server_reflection([*services, HEALTH, reflection.SERVICE_NAME], main)
-    mutual = grpc.ssl_server_credentials([(tls.key, tls.chain)], tls.roots, require_client_auth=True)
+    # kept until the end: gRPC calls back into them before each handshake
+    mutual, plain = credentials(tls, mutual=True), credentials(tls, mutual=False)
     port = main.add_secure_port(settings.hub.listen, mutual)
     enrolment = grpc.aio.server(options=server_options(settings))
     register_enrolment(enrolment)
-    plain = grpc.ssl_server_credentials([(tls.key, tls.chain)])
     enrolment_port = enrolment.add_secure_port(settings.hub.listen_enrolment, plain)
     await main.start()
     await enrolment.start()
@@ -96,6 +89,7 @@ async def run(
     await _asked_to_stop()
     _log.info("draining", seconds=settings.serve.drain_seconds)
     await health.enter_graceful_shutdown()
+    await draining()
     await asyncio.gather(
         main.stop(settings.serve.drain_seconds), enrolment.stop(settings.serve.drain_seconds)
     )

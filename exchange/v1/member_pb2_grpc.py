@@ -126,6 +126,11 @@ class MemberServiceStub:
                 request_serializer=exchange_dot_v1_dot_member__pb2.ListKeysRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_member__pb2.ListKeysResponse.FromString,
                 _registered_method=True)
+        self.Renew = channel.unary_unary(
+                '/exchange.v1.MemberService/Renew',
+                request_serializer=exchange_dot_v1_dot_member__pb2.RenewRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_member__pb2.RenewResponse.FromString,
+                _registered_method=True)
 
 
 class MemberServiceServicer:
@@ -152,6 +157,13 @@ class MemberServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Renew(self, request, context):
+        """A new certificate for the caller, while it has one that counts; only at its own jurisdiction's hub.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemberServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -169,6 +181,11 @@ def add_MemberServiceServicer_to_server(servicer, server):
                     servicer.ListKeys,
                     request_deserializer=exchange_dot_v1_dot_member__pb2.ListKeysRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_member__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'Renew': grpc.unary_unary_rpc_method_handler(
+                    servicer.Renew,
+                    request_deserializer=exchange_dot_v1_dot_member__pb2.RenewRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_member__pb2.RenewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -253,6 +270,33 @@ class MemberService:
             '/exchange.v1.MemberService/ListKeys',
             exchange_dot_v1_dot_member__pb2.ListKeysRequest.SerializeToString,
             exchange_dot_v1_dot_member__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Renew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.MemberService/Renew',
+            exchange_dot_v1_dot_member__pb2.RenewRequest.SerializeToString,
+            exchange_dot_v1_dot_member__pb2.RenewResponse.FromString,
             options,
             channel_credentials,
             insecure,

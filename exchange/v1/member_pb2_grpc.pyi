@@ -69,6 +69,8 @@ class MemberServiceStub:
     RegisterKey: _grpc.UnaryUnaryMultiCallable[_member_pb2.RegisterKeyRequest, _member_pb2.RegisterKeyResponse]
     """Puts the caller's signing key into the ledger. The statement is signed by that very key."""
     ListKeys: _grpc.UnaryUnaryMultiCallable[_member_pb2.ListKeysRequest, _member_pb2.ListKeysResponse]
+    Renew: _grpc.UnaryUnaryMultiCallable[_member_pb2.RenewRequest, _member_pb2.RenewResponse]
+    """A new certificate for the caller, while it has one that counts; only at its own jurisdiction's hub."""
 
 @_typing.type_check_only
 class MemberServiceAsyncStub(MemberServiceStub):
@@ -80,6 +82,8 @@ class MemberServiceAsyncStub(MemberServiceStub):
     RegisterKey: _aio.UnaryUnaryMultiCallable[_member_pb2.RegisterKeyRequest, _member_pb2.RegisterKeyResponse]  # type: ignore[assignment]
     """Puts the caller's signing key into the ledger. The statement is signed by that very key."""
     ListKeys: _aio.UnaryUnaryMultiCallable[_member_pb2.ListKeysRequest, _member_pb2.ListKeysResponse]  # type: ignore[assignment]
+    Renew: _aio.UnaryUnaryMultiCallable[_member_pb2.RenewRequest, _member_pb2.RenewResponse]  # type: ignore[assignment]
+    """A new certificate for the caller, while it has one that counts; only at its own jurisdiction's hub."""
 
 class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who is here, with which signing keys."""
@@ -106,5 +110,13 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _member_pb2.ListKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_member_pb2.ListKeysResponse, _abc.Awaitable[_member_pb2.ListKeysResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Renew(
+        self,
+        request: _member_pb2.RenewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_pb2.RenewResponse, _abc.Awaitable[_member_pb2.RenewResponse]]:
+        """A new certificate for the caller, while it has one that counts; only at its own jurisdiction's hub."""
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,186 +1,271 @@
-"""Two hubs, each a process of its own: agreements across the border, mirrors, witnesses."""
+"""Hubs of a federation as processes: founded by commands, followed over gRPC, obeyed by open streams."""
 
 from __future__ import annotations
 
+import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
-import pyarrow as pa
+import grpc
 import pytest
-from pyarrow import csv
+from cryptography import x509
 
 from demo.hub import HubProcess, hechuan
-from demo.sample import monitoring_sections, water_quality
-from exchange.agreement.move import Act
-from exchange.client import Client, connect
-from exchange.client.agreement import get_agreement, list_reads, move_agreement, propose_terms
-from exchange.errors import HechuanError, NotFoundError, PermissionDeniedError
+from exchange.client import connect
+from exchange.client.call import error_of
+from exchange.errors import (
+    FederationExpiredError,
+    HechuanError,
+    MalformedError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from exchange.home import HubDirectory
-from exchange.ledger import Receipt, VerifierKey, verify_cosignatures, verify_receipt
-from exchange.v1 import agreement_pb2
-from tests.e2e.test_agreement import cases
+from exchange.store.tuf import FederationDirectory, LastRoster
+from exchange.trust.canonical import canonical
+from exchange.v1 import exchange_pb2, federation_pb2, federation_pb2_grpc, member_pb2
 
 pytestmark = pytest.mark.e2e
-CASES = "500000/ecology/enforcement-case"
-QUALITY = "500000/ecology/water-quality"
-READER = "510000/ecology"
-IN_FORCE = agreement_pb2.AGREEMENT_STATE_IN_FORCE
+FAST = {
+    "HECHUAN_FEDERATION_REFRESH_SECONDS": "0.2",
+    "HECHUAN_SERVE_HEARTBEAT_SECONDS": "0.2",
+    "HECHUAN_IDENTITY_REVOCATION_REFRESH_SECONDS": "0.1",
+}
+SECONDS = 30.0
+_T = TypeVar("_T")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port: int = server.getsockname()[1]
         return port
 
 
-def eventually(found: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + seconds
-    error: Exception | None = None
+def eventually(attempt: Callable[[], _T], *errors: type[Exception]) -> _T:
+    """The first result; errors of these kinds are waited out."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return attempt()
+        except errors:
+            if time.monotonic() > deadline:
+                raise
+
+
+def until_error(attempt: Callable[[], object]) -> HechuanError:
+    """The first error."""
+    deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
-            if found():
-                return
-        except HechuanError as raised:
-            error = raised
-        time.sleep(0.02)
-    raise AssertionError(f"it did not come about in {seconds} s: {error}")
+            attempt()
+        except grpc.RpcError as error:
+            return error_of(error)
+    raise AssertionError("it never failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Chongqing's hub and Sichuan's, and an agency of each."""
+def hub_at(root: Path, jurisdiction: str) -> HubProcess:
+    options = ["--listen", f"127.0.0.1:{free_port()}", "--names", "localhost,127.0.0.1"]
+    return HubProcess(root, jurisdiction, options, FAST)
 
+
+@dataclass
+class Basin:
+    """Chongqing keeps the repository, Sichuan signs, Guizhou comes later."""
+
+    root: Path
     chongqing: HubProcess
     sichuan: HubProcess
-    owner: Path
-    reader: Path
+    guizhou: HubProcess
+    ecology: Path
+    water: Path
+    deaf: Path
+
+    def card(self, hub: HubProcess) -> Path:
+        path = self.root / f"{hub.jurisdiction}.card.json"
+        if not path.exists():
+            hechuan("hub", "card", hub.directory, "-o", path)
+        return path
+
+    def proposal(self) -> Path:
+        return self.chongqing.directory / "federation/publish/proposal.json"
+
+    def publish(self) -> None:
+        """Sichuan's signature comes to Chongqing's."""
+        hechuan("federation", "sign", self.sichuan.directory, self.proposal(), "--yes")
+        hechuan("federation", "publish", self.chongqing.directory)
+
+    def roster_version(self, hub: HubProcess) -> int:
+        roster = LastRoster(FederationDirectory(hub.directory / "federation").last).read()
+        return roster.version if roster else 0
 
 
-def make_hub(root: Path, jurisdiction: str) -> HubProcess:
-    options = ["--listen", f"127.0.0.1:{free_port()}", "--listen-enrolment", f"127.0.0.1:{free_port()}"]
-    return HubProcess(root, jurisdiction, options)
-
-
-def introduce(root: Path, *hubs: HubProcess) -> None:
+def found(basin: Basin) -> None:
+    hubs = (basin.chongqing, basin.sichuan)
+    arguments: list[str | Path] = []
     for hub in hubs:
-        card = root / f"card-{hub.jurisdiction}.json"
-        hechuan("hub", "card", hub.directory, "-o", card)
-        for other in hubs:
-            if other is not hub:
-                hechuan("hub", "peer", other.directory, card)
+        keys = basin.root / f"{hub.jurisdiction}.keys.json"
+        hechuan("federation", "root-key", hub.directory, "-o", keys)
+        arguments += ["--holder", keys, "--card", basin.card(hub)]
+    hechuan("federation", "found", basin.chongqing.directory, *arguments)
+    basin.publish()
+    hechuan("federation", "join", basin.chongqing.directory)
+    join(basin, basin.sichuan)
+
+
+def join(basin: Basin, hub: HubProcess) -> None:
+    root = basin.chongqing.directory / "federation/publish/metadata/1.root.json"
+    arguments = ("federation", "join", hub.directory, "--root", root, "--card", basin.card(basin.chongqing))
+    eventually(lambda: hechuan(*arguments), UnavailableError)
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    root = tmp_path_factory.mktemp("pair")
-    hubs = [make_hub(root, jurisdiction) for jurisdiction in ("500000", "510000")]
-    introduce(root, *hubs)
+def basin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Basin]:
+    root = tmp_path_factory.mktemp("basin")
     with ExitStack() as stack:
-        chongqing, sichuan = (stack.enter_context(hub) for hub in hubs)
-        yield Pair(chongqing, sichuan, chongqing.enroll("ecology"), sichuan.enroll("ecology"))
+        hubs = [stack.enter_context(hub_at(root, name)) for name in ("500000", "510000", "520000")]
+        chongqing, sichuan, guizhou = hubs
+        ecology, water, deaf = chongqing.enroll("ecology"), sichuan.enroll("water"), sichuan.enroll("deaf")
+        basin = Basin(root, chongqing, sichuan, guizhou, ecology, water, deaf)
+        # Sichuan cannot fetch before Chongqing trusts it: the roster has to reach Chongqing's hub first
+        found(basin)
+        for home in (basin.water, basin.deaf):
+            arguments = ("agency", "join", basin.card(basin.chongqing), "--home", home)
+            eventually(lambda arguments=arguments: hechuan(*arguments), UnavailableError)  # type: ignore[misc]
+        yield basin
 
 
-@pytest.fixture(scope="module")
-def owner(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    path = tmp_path_factory.mktemp("cases") / "cases.csv"
-    csv.write_csv(pa.Table.from_pylist(list(cases(40))), path)
-    with connect(pair.owner) as client:
-        client.publish("monitoring-section", monitoring_sections())
-        client.publish("water-quality", water_quality(1080))
-        assert client.publish("enforcement-case", path).batch.verdict.rejected == 0
-        yield client
+def test_members_of_both_hubs_are_known_at_each(basin: Basin) -> None:
+    with connect(basin.water, "500000") as client:
+        assert client.member.GetSelf(member_pb2.GetSelfRequest()).agency == "510000/water"
+    hechuan("agency", "join", basin.card(basin.sichuan), "--home", basin.ecology)
 
 
-@pytest.fixture(scope="module")
-def reader(pair: Pair, owner: Client) -> Iterator[Client]:
-    with connect(pair.reader) as client:
-        yield client
+def test_one_more_hub(basin: Basin, capsys: pytest.CaptureFixture[str]) -> None:
+    before = basin.roster_version(basin.sichuan)
+    hechuan("federation", "add", basin.chongqing.directory, basin.card(basin.guizhou))
+    basin.publish()
+    join(basin, basin.guizhou)
+    eventually(lambda: _require(basin.roster_version(basin.sichuan) == before + 1), AssertionError)
+    capsys.readouterr()
+    hechuan("federation", "show", basin.guizhou.directory)
+    shown = capsys.readouterr().out
+    assert "贵州" in shown
+    assert "510000" in shown
 
 
-def until(days: int = 30) -> datetime:
-    return datetime.now(UTC) + timedelta(days=days)
+def _require(fact: bool) -> None:
+    assert fact
 
 
-def agree(owner: Client, reader: Client, dataset: str = CASES, **terms: object) -> str:
-    """Each side speaks at its own hub; the hubs tell each other."""
-    asked = propose_terms(reader, dataset, READER, purpose="联合执法", until=until(), **terms)  # type: ignore[arg-type]
-    id, steps = asked.agreement.id, 1
-    for side in (owner, reader, owner):
-        eventually(lambda side=side, steps=steps: len(get_agreement(side, id).moves) == steps)  # type: ignore[misc]
-        move_agreement(side, id)
-        steps += 1
-    eventually(lambda: get_agreement(reader, id).state == IN_FORCE)
-    return id
+def test_a_denial_ends_an_open_watch(basin: Basin) -> None:
+    with connect(basin.deaf, "500000") as client:
+        stream = client.exchange.Watch(exchange_pb2.WatchRequest())
+        next(stream)
+        hechuan("federation", "deny", basin.chongqing.directory, "--agency", "510000/deaf")
+        basin.publish()
+        with pytest.raises(grpc.RpcError) as caught:
+            for _ in stream:
+                pass
+        error = error_of(caught.value)
+        assert isinstance(error, UnauthenticatedError)
+        assert error.detail["reason"] == "DENIED"
+    with connect(basin.deaf) as own:
+        found = until_error(lambda: own.member.GetSelf(member_pb2.GetSelfRequest()))
+        assert found.detail["reason"] == "DENIED"
 
 
-def test_open_data_is_read_through_ones_own_hub(owner: Client, reader: Client) -> None:
-    rows = reader.query(QUALITY, limit=100)
-    assert rows.table().num_rows == 100
-    assert rows.statement is not None
-    assert (rows.statement["hub"], rows.statement["origin"]["hub"]) == ("510000", "500000")
-    assert rows.statement["origin"]["statement"]["signatures"]
-    with pytest.raises(NotFoundError):
-        reader.query("500000/ecology/hydrology").table()
-    with pytest.raises(NotFoundError):
-        reader.query("520000/ecology/water-quality").table()
+def test_a_revocation_ends_an_open_watch(basin: Basin) -> None:
+    home = basin.chongqing.enroll("passing")
+    with connect(home) as client:
+        stream = client.exchange.Watch(exchange_pb2.WatchRequest())
+        next(stream)
+        hechuan("hub", "revoke", basin.chongqing.directory, "500000/passing")
+        with pytest.raises(grpc.RpcError) as caught:
+            for _ in stream:
+                pass
+        assert error_of(caught.value).detail["reason"] == "REVOKED"
 
 
-def test_agreement_across_the_border_by_query_through(owner: Client, reader: Client) -> None:
-    with pytest.raises(PermissionDeniedError) as refused:
-        reader.query(CASES).table()
-    assert refused.value.detail["reason"] == "AGREEMENT_REQUIRED"
-    columns = ("case_number", "status")
-    id = agree(owner, reader, columns=columns, row_filter="row.case_number.endsWith('7号')")
-    assert reader.query(CASES).table().num_rows == 4
-    [read] = [each for each in list_reads(owner, CASES) if each.outcome == "complete"]
-    assert (read.reader, read.via, read.rows, read.agreement) == (READER, "510000", 4, id)
-    both = [get_agreement(side, id) for side in (owner, reader)]
-    assert both[0].signed_terms == both[1].signed_terms != b""
-    move_agreement(reader, id, Act.TERMINATE, "完成")
-    eventually(lambda: get_agreement(owner, id).state == agreement_pb2.AGREEMENT_STATE_TERMINATED)
-    with pytest.raises(PermissionDeniedError):
-        reader.query(CASES).table()
+def served_certificate(hub: HubProcess, home: Path) -> int:
+    context = ssl.create_default_context(cafile=str(HubDirectory(hub.directory).ca_certificate))
+    context.set_alpn_protocols(["h2"])
+    context.load_cert_chain(home / "tls.pem", home / "tls.key")
+    with (
+        socket.create_connection(("127.0.0.1", hub.ports["exchange"])) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as secure,
+    ):
+        der = secure.getpeercert(binary_form=True)
+    assert der
+    return x509.load_der_x509_certificate(der).serial_number
 
 
-def test_a_mirror_answers_while_the_owner_is_down(pair: Pair, owner: Client, reader: Client) -> None:
-    id = agree(owner, reader, mirror=True)
-
-    def from_mirror() -> bool:
-        rows = reader.query(CASES)
-        table = rows.table()
-        assert table.num_rows == 40
-        assert rows.statement is not None
-        return rows.statement["origin"] == {"hub": "500000", "statement": None}
-
-    eventually(from_mirror)
-    pair.chongqing.stop()
-    try:
-        assert from_mirror()
-        with pytest.raises(HechuanError) as down:
-            reader.query(QUALITY).table()
-        assert down.value.retryable
-    finally:
-        pair.chongqing.start()
-    eventually(lambda: reader.query(QUALITY, limit=1).table().num_rows == 1)
-    assert get_agreement(owner, id).state == IN_FORCE
+def test_a_renewed_server_certificate_is_served_at_once(basin: Basin) -> None:
+    before = served_certificate(basin.chongqing, basin.ecology)
+    hechuan("hub", "renew", basin.chongqing.directory)
+    after = served_certificate(basin.chongqing, basin.ecology)
+    assert before != after
+    leaf = x509.load_pem_x509_certificate(
+        HubDirectory(basin.chongqing.directory).hub_certificate.read_bytes()
+    )
+    assert leaf.serial_number == after
 
 
-def test_receipts_carry_cosignatures(pair: Pair, owner: Client) -> None:
-    published = owner.publish("water-quality", water_quality(9, start=2000))
-    witness = HubDirectory(pair.sichuan.directory).witness_verifier()
+def test_an_agency_renews_over_its_own_certificate(basin: Basin) -> None:
+    with connect(basin.ecology) as client:
+        before = client.member.GetSelf(member_pb2.GetSelfRequest()).certificate_serial
+        hechuan("agency", "renew", "--home", basin.ecology)
+        assert client.member.GetSelf(member_pb2.GetSelfRequest()).certificate_serial == before
+    with connect(basin.ecology) as client:
+        assert client.member.GetSelf(member_pb2.GetSelfRequest()).certificate_serial != before
 
-    def witnessed() -> bool:
-        receipt = Receipt.parse(owner.receipt(published.id))
-        checkpoint = verify_receipt(receipt, receipt.extra, VerifierKey.parse(owner.profile.log_key))
-        return checkpoint.size > published.index and witness in verify_cosignatures(
-            receipt.checkpoint, [witness]
-        )
 
-    eventually(witnessed)
+def test_another_jurisdictions_hub_renews_nothing(basin: Basin) -> None:
+    with connect(basin.water, "500000") as client, pytest.raises(grpc.RpcError) as caught:
+        client.member.Renew(member_pb2.RenewRequest(csr=(basin.water / "tls.pem").read_bytes()))
+    assert isinstance(error_of(caught.value), PermissionDeniedError)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("../keys/root.key", MalformedError),
+        ("metadata/../../roster.json", MalformedError),
+        ("metadata/999.root.json", NotFoundError),
+        ("", MalformedError),
+    ],
+)
+def test_nothing_but_metadata_is_given(basin: Basin, path: str, error: type[HechuanError]) -> None:
+    with connect(basin.water, "500000") as client:
+        stub = federation_pb2_grpc.FederationServiceStub(client.channel)
+        data = stub.GetMetadata(federation_pb2.GetMetadataRequest(path="metadata/timestamp.json")).data
+        assert json.loads(data)["signed"]["_type"] == "timestamp"
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.GetMetadata(federation_pb2.GetMetadataRequest(path=path))
+    assert isinstance(error_of(caught.value), error)
+
+
+def test_an_expired_roster_shuts_others_out_until_it_is_refreshed(basin: Basin) -> None:
+    hechuan("agency", "join", basin.card(basin.sichuan), "--home", basin.ecology)
+    last = FederationDirectory(basin.sichuan.directory / "federation").last
+    for hub in (basin.chongqing, basin.guizhou, basin.sichuan):
+        hub.stop()
+    value = json.loads(last.read_bytes())
+    last.write_bytes(canonical({**value, "expires_at": "2026-01-01T00:00:00.000000Z"}))
+    basin.sichuan.start()
+    with connect(basin.ecology, "510000") as foreign, connect(basin.water) as own:
+        request = member_pb2.GetSelfRequest()
+        with pytest.raises(grpc.RpcError) as caught:
+            foreign.member.GetSelf(request)
+        assert isinstance(error_of(caught.value), FederationExpiredError)
+        assert own.member.GetSelf(request).agency == "510000/water"
+        basin.chongqing.start()
+        basin.guizhou.start()
+        assert eventually(lambda: foreign.member.GetSelf(request).agency, grpc.RpcError) == "500000/ecology"

@@ -1,0 +1,115 @@
+"""What makes a hub one of several, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from exchange.app.build import Application
+from exchange.client.peer import GrpcPeer
+from exchange.flow.federation import Standing, require_fresh
+from exchange.flow.link import Link, Neighbour
+from exchange.flow.links import Links
+from exchange.flow.replicate import Mirror, Replica
+from exchange.flow.witness import Notary, Witness
+from exchange.home import HubDirectory
+from exchange.ledger import VerifierKey
+from exchange.member import HubCard
+from exchange.ports import Clock
+from exchange.serve.route import Router
+from exchange.store import open_replica
+from exchange.store.sql import SqlLedgerStore
+from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.roster import HubEntry
+
+
+class Federated:
+    """What makes a hub one of several: links to its peers, its witness, and the notary of its own ledger."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._replicas: list[SqlLedgerStore] = []
+        home = application.home
+        self.notary = Notary(application.ledger, application.side)
+        self.links = Links(lambda: neighbours_of(home, application.standing, application.clock), self._link)
+        self.witness = Witness(
+            application.side,
+            home.witness_verifier(),
+            SigningKey.load(home.witness_key).sign,
+            self.links.logs,
+            application.clock,
+        )
+        self.router = Router(
+            application.reader,
+            application.ledger,
+            self.links,
+            application.reader_of,
+            application.settings.hub.jurisdiction,
+            application.statement_key,
+        )
+
+    def close(self) -> None:
+        """Close links and the copies they fill."""
+        self.links.close()
+        for ledger in self._replicas:
+            ledger.close()
+
+    def _link(self, hub: str, neighbour: Callable[[], Neighbour | None]) -> Link:
+        application, settings = self._application, self._application.settings
+        ledger = open_replica(settings.store, application.home.state, hub)
+        self._replicas.append(ledger)
+        refresh = settings.identity.revocation_refresh_seconds
+        replica = Replica(hub, ledger, application.side, application.clock, refresh)
+        return Link(
+            neighbour,
+            replica,
+            Mirror(replica, application.objects, application.home.state / "spool"),
+            application.agreements,
+            application.book,
+            self.notary,
+            application.ledger,
+            application.side,
+            application.clock,
+            settings.hub.jurisdiction,
+        )
+
+
+def neighbours_of(home: HubDirectory, standing: Standing, clock: Clock) -> Mapping[str, Neighbour]:
+    """The hubs that this one deals with: the roster's, where it has joined a federation, else those with cards here.
+
+    Raises FederationExpiredError once the roster no longer counts.
+    """
+    roster = standing.roster
+    own = home.authority().jurisdiction
+    if roster is not None:
+        require_fresh(roster, clock.now())
+        hubs = {name: hub for name, hub in roster.hubs.items() if name not in roster.denied.hubs}
+    else:
+        hubs = {name: entry_of(card) for name, card in home.peers().items()}
+    return {name: _neighbour(home, hub) for name, hub in hubs.items() if name != own}
+
+
+def entry_of(card: HubCard) -> HubEntry:
+    """A card as a roster would have it; hubs known by card alone go by their code."""
+    return HubEntry(
+        jurisdiction=card.jurisdiction,
+        name_zh=card.jurisdiction,
+        name_en=card.jurisdiction,
+        address=card.address,
+        authorities=card.authority,
+        log_key=card.log_key,
+        witness_key=card.witness_key,
+        statement_key=card.statement_key,
+    )
+
+
+def _neighbour(home: HubDirectory, hub: HubEntry) -> Neighbour:
+    def connect() -> GrpcPeer:
+        return GrpcPeer(hub.address, hub.authorities.encode(), home.hub_key, home.hub_certificate)
+
+    return Neighbour(
+        hub.jurisdiction,
+        VerifierKey.parse(hub.log_key),
+        VerifierKey.parse(hub.witness_key),
+        VerifyKey.parse(hub.statement_key),
+        connect,
+    )

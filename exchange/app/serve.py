@@ -1,0 +1,158 @@
+"""Running one hub: its services on the server, its links beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import structlog
+
+from exchange.app.build import Application, build
+from exchange.app.federated import Federated
+from exchange.flow.enrol import redeem, renew
+from exchange.ids import AgencyId
+from exchange.serve.agreement import AgreementServicer
+from exchange.serve.caller import Gate
+from exchange.serve.catalog import CatalogServicer
+from exchange.serve.exchange import ExchangeServicer
+from exchange.serve.federation import FederationServicer, Follower
+from exchange.serve.feed import Feed
+from exchange.serve.ledger import LedgerServicer
+from exchange.serve.member import EnrolmentServicer, MemberServicer
+from exchange.serve.peer import PeerServicer
+from exchange.serve.server import Ports, run
+from exchange.serve.tls import TlsFiles
+from exchange.store.tuf import FederationDirectory
+from exchange.v1 import (
+    agreement_pb2_grpc,
+    catalog_pb2_grpc,
+    exchange_pb2_grpc,
+    federation_pb2_grpc,
+    ledger_pb2_grpc,
+    member_pb2_grpc,
+    peer_pb2_grpc,
+)
+
+_log = structlog.get_logger(__name__)
+SERVICES = (
+    "exchange.v1.AgreementService",
+    "exchange.v1.CatalogService",
+    "exchange.v1.ExchangeService",
+    "exchange.v1.FederationService",
+    "exchange.v1.LedgerService",
+    "exchange.v1.MemberService",
+    "exchange.v1.PeerService",
+)
+
+
+def serve(directory: Path, announce: Callable[[Ports], None] = lambda ports: None) -> None:
+    """Run a hub until it is told to stop; writes `state/ports.json` once it listens."""
+    application = build(directory)
+    try:
+        asyncio.run(_serve(application, announce))
+    finally:
+        application.close()
+
+
+async def _serve(application: Application, announce: Callable[[Ports], None]) -> None:
+    home, settings = application.home, application.settings
+    standing = application.standing
+    feed = Feed(application.ledger, settings.serve.heartbeat_seconds)
+    gate = Gate(standing, application.keys, application.clock)
+
+    def started(ports: Ports) -> None:
+        write_ports(home.ports, ports)
+        _log.info("serving", hub=settings.hub.jurisdiction, port=ports.exchange, enrolment=ports.enrolment)
+        announce(ports)
+
+    federated = Federated(application)
+    follower = Follower(home, settings.federation, application.clock, standing)
+    federated.links.start()
+    try:
+        await run(
+            settings,
+            TlsFiles(home.hub_key, home.hub_certificate, standing),
+            SERVICES,
+            lambda server: _add_services(application, federated, gate, feed, server),
+            lambda server: _add_enrolment(application, server),
+            [feed.run, follower.run],
+            started,
+            feed.drain,
+        )
+    finally:
+        await asyncio.to_thread(federated.close)
+
+
+def _add_services(
+    application: Application, federated: Federated, gate: Gate, feed: Feed, server: grpc.aio.Server
+) -> None:
+    limit, ledger, contracts = application.settings.limit, application.ledger, application.contracts
+    exchange = ExchangeServicer(
+        gate,
+        application.publisher,
+        application.reader,
+        ledger,
+        application.objects,
+        contracts,
+        feed,
+        application.granter,
+        federated.router,
+        limit,
+    )
+    catalog = CatalogServicer(gate, application.facts, ledger, contracts, application.catalogue, limit)
+    exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+    ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
+        LedgerServicer(gate, ledger, application.side), server
+    )
+    place = FederationDirectory(application.home.federation)
+    federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
+    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application))
+    member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
+    peer = PeerServicer(gate, ledger, feed, federated.witness)
+    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    agreement = AgreementServicer(
+        gate,
+        application.agreements,
+        application.book,
+        application.side,
+        application.clock,
+        application.settings.agreement,
+        limit,
+    )
+    agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+
+
+def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:
+    authority = application.home.authority()
+    days = application.settings.identity.agency_certificate_days
+
+    def admit(agency: AgencyId, secret: str, csr: bytes) -> bytes:
+        now = application.clock.now()
+        return redeem(application.ledger, authority, agency, secret, csr, days, now)
+
+    member_pb2_grpc.add_EnrolmentServiceServicer_to_server(EnrolmentServicer(admit), server)
+
+
+def _renewal(application: Application) -> Callable[[AgencyId, bytes], bytes]:
+    authority = application.home.authority()
+    days = application.settings.identity.agency_certificate_days
+
+    def give(agency: AgencyId, csr: bytes) -> bytes:
+        return renew(application.ledger, authority, agency, csr, days, application.clock.now())
+
+    return give
+
+
+def write_ports(path: Path, ports: Ports) -> None:
+    """Say where the hub listens, in one atomic step."""
+    scratch = path.with_suffix(".new")
+    scratch.write_text(
+        json.dumps({"exchange": ports.exchange, "enrolment": ports.enrolment, "pid": os.getpid()}),
+        encoding="utf-8",
+    )
+    scratch.replace(path)
