@@ -2,7 +2,7 @@
 
 Which days are off is announced year by year (国务院办公厅关于…年部分节假日安排的通知, usually in November). Those known
 to `chinesecalendar` are used; a calendar of one's own, where the settings name one, goes before it. Beyond both, Monday
-to Friday count, less the fixed dates of 全国年节及纪念日放假办法 (2024) art. 2, and what rests on that is not `certain`:
+to Friday count, less the fixed dates of 全国年节及纪念日放假办法 (2024) art. 2; what rests on that is not `certain`:
 festivals of the lunar calendar and make-up days are missing there. Neither are the last days of December certain before
 the next year's notice, which has moved working days into them.
 
