@@ -73,6 +73,8 @@ def parse(text: str) -> Node:
     """The tree of a CEL expression; raises MalformedError, LimitExceededError, InvalidInputError."""
     if len(text) > MAX_TEXT:
         raise LimitExceededError(f"a condition has at most {MAX_TEXT} characters, not {len(text)}")
+    if "\0" in text:
+        raise MalformedError("a condition holds a NUL character")
     try:
         text.encode()
     except UnicodeEncodeError:
