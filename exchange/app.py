@@ -16,7 +16,7 @@ import grpc
 import structlog
 
 from exchange.contract.load import shipped_contracts
-from exchange.flow.append import Appender, LogSigner
+from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
 from exchange.flow.enrol import redeem
 from exchange.flow.publish import Publisher
@@ -24,6 +24,7 @@ from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
+from exchange.ledger import LogSigner
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
 from exchange.serve.caller import Gate
@@ -105,8 +106,9 @@ def build(directory: Path) -> Application:
     refresh = settings.identity.revocation_refresh_seconds
     keys, checks = KeyRing(ledger, refresh), CheckRoom(ledger, objects, engine, contracts, refresh)
     log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
-    verifier = home.log_verifier()
-    signer = LogSigner(verifier, log_key.sign)
+    verifier, second = home.log_verifier(), home.log_mldsa_verifier()
+    others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
+    signer = LogSigner(verifier, log_key.sign, others)
     most = settings.serve.group_commit_max
     appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks))
     return Application(
@@ -122,7 +124,9 @@ def build(directory: Path) -> Application:
         catalogue=Catalogue(contracts, keys, appender, hub, settings.limit),
         publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, settings.limit, spool),
         reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit),
-        facts=HubFacts(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
+        facts=HubFacts(
+            hub, str(verifier), str(statement_key.verify_key), version("hechuan"), str(second or "")
+        ),
     )
 
 

@@ -4,6 +4,7 @@ hub.toml                    settings
 keys/ca.key  ca.pem         the jurisdiction's certificate authority
 keys/hub.key hub.pem        the hub's server certificate
 keys/log.key                signs checkpoints; Ed25519, named hechuan/<jurisdiction>
+keys/log-mldsa.key          signs them a second time; ML-DSA-44, the same name; optional
 keys/statement.key          signs what the hub tells readers
 trust/<jurisdiction>.pem    authorities that may vouch for that jurisdiction's agencies, its own included
 issued/<name>-<serial>.pem  certificates this authority gave out
@@ -20,11 +21,11 @@ from pathlib import Path
 
 from exchange.errors import ConflictError, InvalidInputError, NotFoundError
 from exchange.ids import parse_jurisdiction
-from exchange.ledger import VerifierKey
+from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import HubCard, log_origin, parse_address
 from exchange.trust.authority import Authority
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.trust.secret import (
     make_private_directory,
     read_public,
@@ -33,6 +34,7 @@ from exchange.trust.secret import (
 )
 
 LOG_ALGORITHM = "ed25519"
+LOG_MLDSA_ALGORITHM = "ml-dsa-44"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class HubDirectory:
     @property
     def log_key(self) -> Path:
         return self.root / "keys" / "log.key"
+
+    @property
+    def log_mldsa_key(self) -> Path:
+        return self.root / "keys" / "log-mldsa.key"
 
     @property
     def statement_key(self) -> Path:
@@ -106,6 +112,17 @@ class HubDirectory:
             log_origin(self.authority().jurisdiction), SigningKey.load(self.log_key).verify_key.public
         )
 
+    def log_mldsa_verifier(self) -> VerifierKey | None:
+        """The public half of the log's ML-DSA key; None where the hub has none."""
+        if not self.log_mldsa_key.exists():
+            return None
+        return mldsa_verifier(self.authority().jurisdiction, SigningKey.load(self.log_mldsa_key).verify_key)
+
+    def log_verifiers(self) -> tuple[VerifierKey, ...]:
+        """Every key that the log signs with, Ed25519 first."""
+        second = self.log_mldsa_verifier()
+        return (self.log_verifier(), second) if second else (self.log_verifier(),)
+
     def card(self, address: str) -> HubCard:
         """What a partner must know of this hub."""
         return HubCard(
@@ -114,6 +131,7 @@ class HubDirectory:
             authority=read_public(self.ca_certificate).decode(),
             log_key=str(self.log_verifier()),
             statement_key=str(SigningKey.load(self.statement_key).verify_key),
+            log_mldsa_key=str(self.log_mldsa_verifier() or ""),
         )
 
     def address(self, names: str, listen: str, port: str) -> str:
@@ -133,6 +151,13 @@ class HubDirectory:
                     "the system chooses the port and the hub is not running: give --address"
                 ) from None
         return parse_address(f"[{host}]:{number}" if ":" in host else f"{host}:{number}")
+
+
+def mldsa_verifier(jurisdiction: str, key: VerifyKey) -> VerifierKey:
+    """A log's ML-DSA-44 key under the log's name; raises InvalidInputError for a key of another algorithm."""
+    if key.algorithm != LOG_MLDSA_ALGORITHM:
+        raise InvalidInputError(f"log-mldsa.key is of {key.algorithm}, it must be of {LOG_MLDSA_ALGORITHM}")
+    return VerifierKey(log_origin(jurisdiction), key.public, SignatureType.ML_DSA_44)
 
 
 def found_hub(
@@ -158,6 +183,7 @@ def found_hub(
     write_private(home.hub_key, key)
     write_private(home.hub_certificate, chain)
     SigningKey.generate(LOG_ALGORITHM).save(home.log_key)
+    SigningKey.generate(LOG_MLDSA_ALGORITHM).save(home.log_mldsa_key)
     SigningKey.generate().save(home.statement_key)
     write_private(home.trust / f"{jurisdiction}.pem", authority.certificate_pem)
     write_private(home.settings, settings.encode())

@@ -17,11 +17,11 @@ from typing import Any, Final, Self
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
 from exchange.ids import AgencyId, digest_of, parse_jurisdiction
-from exchange.ledger import VerifierKey
+from exchange.ledger import SignatureType, VerifierKey
 from exchange.trust.canonical import canonical, parse_json
 from exchange.trust.envelope import Envelope, sign
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.keys import Signer, VerifyKey
 
 KEY_TYPE: Final = "application/vnd.hechuan.key+json"
 CARD_KIND: Final = "hechuan-hub-card"
@@ -55,13 +55,27 @@ class HubCard:
     authority: str
     log_key: str
     statement_key: str
+    # The log's second key, ML-DSA-44; empty where it has none, and in cards from before.
+    log_mldsa_key: str = ""
 
     def __post_init__(self) -> None:
         parse_address(self.address)
         TrustBundle.parse({self.jurisdiction: self.authority.encode()})
-        if VerifierKey.parse(self.log_key).name != log_origin(self.jurisdiction):
-            raise MalformedError(f"the log key is not that of {log_origin(self.jurisdiction)}")
+        for text, type in (
+            (self.log_key, SignatureType.ED25519),
+            (self.log_mldsa_key, SignatureType.ML_DSA_44),
+        ):
+            if not text and type is not SignatureType.ED25519:
+                continue
+            key = VerifierKey.parse(text)
+            if key.name != log_origin(self.jurisdiction) or key.type is not type:
+                raise MalformedError(f"the log key is not that of {log_origin(self.jurisdiction)}")
         VerifyKey.parse(self.statement_key)
+
+    @property
+    def log_keys(self) -> tuple[str, ...]:
+        """Verifier keys of the log, Ed25519 first."""
+        return (self.log_key, self.log_mldsa_key) if self.log_mldsa_key else (self.log_key,)
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +86,8 @@ class HubCard:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value of the card."""
-        return {
+        second = {"log_mldsa_key": self.log_mldsa_key} if self.log_mldsa_key else {}
+        return second | {
             "address": self.address,
             "authority": self.authority,
             "jurisdiction": self.jurisdiction,
@@ -89,8 +104,10 @@ class HubCard:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Read a JSON value; raises MalformedError, InvalidInputError."""
-        names = ("jurisdiction", "address", "authority", "log_key", "statement_key")
-        texts = _texts(value, CARD_KIND, names, ())
+        names = ["jurisdiction", "address", "authority", "log_key", "statement_key"]
+        if isinstance(value, dict) and value.get("log_mldsa_key"):
+            names.append("log_mldsa_key")
+        texts = _texts(value, CARD_KIND, tuple(names), ())
         return cls(**texts)
 
     @classmethod
@@ -162,7 +179,7 @@ def hash_secret(secret: str) -> str:
     return digest_of(secret.encode())
 
 
-def key_statement(agency: AgencyId, key: SigningKey, now: datetime) -> Envelope:
+def key_statement(agency: AgencyId, key: Signer, now: datetime) -> Envelope:
     """An agency's claim to a signing key, signed by that very key; MemberService.RegisterKey takes it."""
     claim = {"agency": str(agency), "created_at": format_instant(now), "key": str(key.verify_key), "v": 1}
     return sign(claim, KEY_TYPE, key)

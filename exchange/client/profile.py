@@ -9,7 +9,7 @@ hubs/<jurisdiction>.json    card of each hub it has joined
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -111,7 +111,8 @@ class Home:
         path = self.hubs / f"{card.jurisdiction}.json"
         if path.exists():
             known = HubCard.parse(read_public(path))
-            if known.fingerprint != card.fingerprint:
+            # a hub's log may get its second key later; it may not lose one
+            if known.fingerprint not in (card.fingerprint, replace(card, log_mldsa_key="").fingerprint):
                 raise ConflictError(
                     f"枢纽 {card.jurisdiction} 的密钥已变，请先电话核对，再删除旧卡 / the keys of hub "
                     f"{card.jurisdiction} have changed: ask the hub by telephone, then remove {path}"
@@ -158,6 +159,11 @@ class Profile:
     def log_key(self) -> str:
         """The log's verifier key, in text form."""
         return self.card.log_key
+
+    @property
+    def log_keys(self) -> tuple[str, ...]:
+        """Every verifier key of the log that the card has, in text form, Ed25519 first."""
+        return self.card.log_keys
 
     @property
     def statement_key(self) -> str:

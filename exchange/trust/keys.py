@@ -6,6 +6,7 @@ key id = `<algorithm>:<hex of the first 16 bytes of SHA-256(algorithm || 0x00 ||
 |---|---|---|
 | ed25519 | 32 bytes, RFC 8032 §5.1.5 | 64 bytes |
 | ecdsa-p256 | 65 bytes, uncompressed point, SEC 1 §2.3.3 | r ‖ s, 64 bytes; SHA-256, nonce of RFC 6979 |
+| ml-dsa-44 | 1,312 bytes, FIPS 204 §7 | 2,420 bytes, empty context |
 | ml-dsa-65 | 1,952 bytes, FIPS 204 §7 | 3,309 bytes, empty context |
 """
 
@@ -37,6 +38,9 @@ _FIELD = 2**255 - 19
 _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
 # y of the eight points of small order: under such a key one signature fits every message
 _WEAK_Y = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
+
+
+_RawPrivate = ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey
 
 
 class Public(Protocol):
@@ -102,8 +106,19 @@ class VerifyKey:
             raise SignatureInvalidError(f"signature of {self.keyid} does not check") from None
 
 
+class Signer(Protocol):
+    """A private key wherever it is kept: in a file (`SigningKey`) or in a token (`exchange.trust.token`)."""
+
+    @property
+    def verify_key(self) -> VerifyKey:
+        """Its public half."""
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Signature over the message, in the form of the table above; raises UnavailableError for a silent token."""
+
+
 class SigningKey:
-    """A private key; it never shows in a repr, and leaves only through `save`."""
+    """A private key from a file; it never shows in a repr, and leaves only through `save`."""
 
     __slots__ = ("_private", "_sign", "verify_key")
 
@@ -204,11 +219,11 @@ def _raw_p256(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.public_key().public_bytes(encoding, point)
 
 
-def _sign_raw(key: ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey, message: bytes) -> bytes:
+def _sign_raw(key: _RawPrivate, message: bytes) -> bytes:
     return key.sign(message)
 
 
-def _raw(key: ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey) -> bytes:
+def _raw(key: _RawPrivate) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
@@ -222,6 +237,13 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         _sign_p256,
         _raw_p256,
         _load_p256,
+    ),
+    "ml-dsa-44": Algorithm(
+        mldsa.MLDSA44PrivateKey,
+        mldsa.MLDSA44PrivateKey.generate,
+        _sign_raw,
+        _raw,
+        mldsa.MLDSA44PublicKey.from_public_bytes,
     ),
     "ml-dsa-65": Algorithm(
         mldsa.MLDSA65PrivateKey,

@@ -157,6 +157,8 @@ def test_bad_rows_wait_for_their_correction(client: Client, tmp_path: Path) -> N
     assert (done.batch.verdict.accepted, done.batch.verdict.rejected) == (2, 2)
     assert done.batch.encoded_by_hub
     assert verify_receipt_file(_saved(done, tmp_path), client.profile.log_key, sheet).batch == done.id
+    verified = verify_receipt_file(_saved(done, tmp_path), client.profile.log_keys, sheet)
+    assert verified.algorithms == ("ed25519", "ml-dsa-44")
     found = client.quarantine(DATASET, batch=done.id).table().to_pylist()
     assert [(item["_row"], item["_rule"], item["_value"]) for item in found][:1] == [
         (1, "value_negative", "item_code=w21011, value=-2")
