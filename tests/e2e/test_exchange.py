@@ -236,8 +236,16 @@ def test_watch_hears_of_what_comes(site: Site, client: Client) -> None:
 def test_proofs_as_the_log_gives_them(client: Client, first: Published) -> None:
     verified = verify_receipt_text(client.receipt(first.id), client.profile.log_key)
     assert verified.index == first.index
-    with pytest.raises(ProofInvalidError):
-        verify_receipt_text(first.receipt.replace(first.receipt[-40:-30], "A" * 10), client.profile.log_key)
+    head, ed25519, ml_dsa, _ = first.receipt.rsplit("\n", 3)
+    for lines in ((_changed(ed25519), ml_dsa), (ed25519, _changed(ml_dsa))):
+        with pytest.raises(ProofInvalidError):
+            verify_receipt_text("\n".join((head, *lines, "")), client.profile.log_keys)
+    only_ed25519 = "\n".join((head, ed25519, _changed(ml_dsa), ""))
+    assert verify_receipt_text(only_ed25519, client.profile.log_key).algorithms == ("ed25519",)
+
+
+def _changed(line: str) -> str:
+    return line[:-40] + ("B" if line[-40] == "A" else "A") + line[-39:]
 
 
 def test_conditional_data_needs_an_agreement(site: Site, client: Client, tmp_path: Path) -> None:
