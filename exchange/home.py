@@ -4,6 +4,7 @@ hub.toml                    settings
 keys/ca.key  ca.pem         the jurisdiction's certificate authority
 keys/hub.key hub.pem        the hub's server certificate
 keys/log.key                signs checkpoints; Ed25519, named hechuan/<jurisdiction>
+keys/log-mldsa.key          signs them a second time; ML-DSA-44, the same name; optional
 keys/statement.key          signs what the hub tells readers
 keys/witness.key            cosigns checkpoints of other hubs; Ed25519, named hechuan/<jurisdiction>/witness
 trust/peers/<jurisdiction>.json  cards of hubs that this one federates with by hand, without a roster
@@ -28,7 +29,7 @@ from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import HubCard, log_origin, witness_name
 from exchange.trust.authority import Authority
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.trust.secret import (
     make_private_directory,
     read_public,
@@ -37,6 +38,7 @@ from exchange.trust.secret import (
 )
 
 LOG_ALGORITHM = "ed25519"
+LOG_MLDSA_ALGORITHM = "ml-dsa-44"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class HubDirectory:
     @property
     def log_key(self) -> Path:
         return self.root / "keys" / "log.key"
+
+    @property
+    def log_mldsa_key(self) -> Path:
+        return self.root / "keys" / "log-mldsa.key"
 
     @property
     def statement_key(self) -> Path:
@@ -142,6 +148,17 @@ class HubDirectory:
         public = SigningKey.load(self.witness_key).verify_key.public
         return VerifierKey(witness_name(self.authority().jurisdiction), public, SignatureType.COSIGNATURE)
 
+    def log_mldsa_verifier(self) -> VerifierKey | None:
+        """The public half of the log's ML-DSA key; None where the hub has none."""
+        if not self.log_mldsa_key.exists():
+            return None
+        return mldsa_verifier(self.authority().jurisdiction, SigningKey.load(self.log_mldsa_key).verify_key)
+
+    def log_verifiers(self) -> tuple[VerifierKey, ...]:
+        """Every key that the log signs with, Ed25519 first."""
+        second = self.log_mldsa_verifier()
+        return (self.log_verifier(), second) if second else (self.log_verifier(),)
+
     def card(self, address: str) -> HubCard:
         """What a partner must know of this hub."""
         return HubCard(
@@ -151,6 +168,7 @@ class HubDirectory:
             log_key=str(self.log_verifier()),
             statement_key=str(SigningKey.load(self.statement_key).verify_key),
             witness_key=str(self.witness_verifier()),
+            log_mldsa_key=str(self.log_mldsa_verifier() or ""),
         )
 
     def address(self, names: str, listen: str, port: str) -> str:
@@ -170,6 +188,13 @@ class HubDirectory:
                     "the system chooses the port and the hub is not running: give --address"
                 ) from None
         return parse_address(f"[{host}]:{number}" if ":" in host else f"{host}:{number}")
+
+
+def mldsa_verifier(jurisdiction: str, key: VerifyKey) -> VerifierKey:
+    """A log's ML-DSA-44 key under the log's name; raises InvalidInputError for a key of another algorithm."""
+    if key.algorithm != LOG_MLDSA_ALGORITHM:
+        raise InvalidInputError(f"log-mldsa.key is of {key.algorithm}, it must be of {LOG_MLDSA_ALGORITHM}")
+    return VerifierKey(log_origin(jurisdiction), key.public, SignatureType.ML_DSA_44)
 
 
 def found_hub(
@@ -195,6 +220,7 @@ def found_hub(
     write_private(home.hub_key, key)
     write_private(home.hub_certificate, chain)
     SigningKey.generate(LOG_ALGORITHM).save(home.log_key)
+    SigningKey.generate(LOG_MLDSA_ALGORITHM).save(home.log_mldsa_key)
     SigningKey.generate().save(home.statement_key)
     SigningKey.generate(LOG_ALGORITHM).save(home.witness_key)
     write_private(home.trust / f"{jurisdiction}.pem", authority.certificate_pem)

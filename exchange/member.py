@@ -20,7 +20,7 @@ from exchange.ledger import SignatureType, VerifierKey
 from exchange.trust.canonical import canonical, parse_json
 from exchange.trust.envelope import Envelope, sign
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.keys import Signer, VerifyKey
 
 KEY_TYPE: Final = "application/vnd.hechuan.key+json"
 CARD_KIND: Final = "hechuan-hub-card"
@@ -51,12 +51,21 @@ class HubCard:
     statement_key: str
     # Cards made before hubs were witnesses have none.
     witness_key: str = ""
+    # The log's second key, ML-DSA-44; empty where it has none, and in cards from before.
+    log_mldsa_key: str = ""
 
     def __post_init__(self) -> None:
         parse_address(self.address)
         TrustBundle.parse({self.jurisdiction: self.authority.encode()})
-        if VerifierKey.parse(self.log_key).name != log_origin(self.jurisdiction):
-            raise MalformedError(f"the log key is not that of {log_origin(self.jurisdiction)}")
+        for text, type in (
+            (self.log_key, SignatureType.ED25519),
+            (self.log_mldsa_key, SignatureType.ML_DSA_44),
+        ):
+            if not text and type is not SignatureType.ED25519:
+                continue
+            key = VerifierKey.parse(text)
+            if key.name != log_origin(self.jurisdiction) or key.type is not type:
+                raise MalformedError(f"the log key is not that of {log_origin(self.jurisdiction)}")
         VerifyKey.parse(self.statement_key)
         if self.witness_key:
             witness = VerifierKey.parse(self.witness_key)
@@ -64,10 +73,14 @@ class HubCard:
                 raise MalformedError(f"the witness key is not that of {witness_name(self.jurisdiction)}")
 
     def continues(self, known: HubCard) -> bool:
-        """Whether this card has the keys of an earlier one; a witness key may have come since."""
-        if not known.witness_key:
-            return replace(self, witness_key="").fingerprint == known.fingerprint
-        return self.fingerprint == known.fingerprint
+        """Whether this card has the keys of an earlier one; keys it lacked may have come since, none may go."""
+        absent = {name: "" for name in ("log_mldsa_key", "witness_key") if not getattr(known, name)}
+        return replace(self, **absent).fingerprint == known.fingerprint
+
+    @property
+    def log_keys(self) -> tuple[str, ...]:
+        """Verifier keys of the log, Ed25519 first."""
+        return (self.log_key, self.log_mldsa_key) if self.log_mldsa_key else (self.log_key,)
 
     @property
     def fingerprint(self) -> str:
@@ -77,7 +90,8 @@ class HubCard:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value of the card."""
-        return {
+        second = {"log_mldsa_key": self.log_mldsa_key} if self.log_mldsa_key else {}
+        return second | {
             "address": self.address,
             "authority": self.authority,
             "jurisdiction": self.jurisdiction,
@@ -95,10 +109,10 @@ class HubCard:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Read a JSON value; raises MalformedError, InvalidInputError."""
-        names: tuple[str, ...] = ("jurisdiction", "address", "authority", "log_key", "statement_key")
-        if isinstance(value, dict) and "witness_key" in value:
-            names += ("witness_key",)
-        texts = _texts(value, CARD_KIND, names, ())
+        names = ["jurisdiction", "address", "authority", "log_key", "statement_key"]
+        if isinstance(value, dict):
+            names += [name for name in ("log_mldsa_key", "witness_key") if value.get(name)]
+        texts = _texts(value, CARD_KIND, tuple(names), ())
         return cls(**texts)
 
     @classmethod
@@ -170,7 +184,7 @@ def hash_secret(secret: str) -> str:
     return digest_of(secret.encode())
 
 
-def key_statement(agency: AgencyId, key: SigningKey, now: datetime) -> Envelope:
+def key_statement(agency: AgencyId, key: Signer, now: datetime) -> Envelope:
     """An agency's claim to a signing key, signed by that very key; MemberService.RegisterKey takes it."""
     claim = {"agency": str(agency), "created_at": format_instant(now), "key": str(key.verify_key), "v": 1}
     return sign(claim, KEY_TYPE, key)

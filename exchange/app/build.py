@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exchange.contract.load import shipped_contracts
 from exchange.flow.agree import AgreementBook, Agreements
-from exchange.flow.append import Appender, LogSigner
+from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
 from exchange.flow.deadline import deadline_of
 from exchange.flow.federation import Standing
@@ -21,6 +21,7 @@ from exchange.flow.query import Reader
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
 from exchange.home import HubDirectory
+from exchange.ledger import LogSigner
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
 from exchange.serve.catalog import HubFacts
@@ -107,8 +108,9 @@ def build(directory: Path) -> Application:
     keys = KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
-    verifier = home.log_verifier()
-    signer = LogSigner(verifier, log_key.sign)
+    verifier, second = home.log_verifier(), home.log_mldsa_verifier()
+    others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
+    signer = LogSigner(verifier, log_key.sign, others)
     most = settings.serve.group_commit_max
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks, book))
@@ -128,7 +130,9 @@ def build(directory: Path) -> Application:
         catalogue=Catalogue(contracts, keys, appender, hub, settings.limit),
         publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, settings.limit, spool),
         reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit, granter),
-        facts=HubFacts(hub, str(verifier), str(statement_key.verify_key), version("hechuan")),
+        facts=HubFacts(
+            hub, str(verifier), str(statement_key.verify_key), version("hechuan"), str(second or "")
+        ),
         book=book,
         agreements=Agreements(
             ledger,

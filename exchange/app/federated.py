@@ -99,6 +99,7 @@ def entry_of(card: HubCard) -> HubEntry:
         log_key=card.log_key,
         witness_key=card.witness_key,
         statement_key=card.statement_key,
+        extra={"log_mldsa_key": card.log_mldsa_key} if card.log_mldsa_key else {},
     )
 
 

@@ -62,7 +62,8 @@ def init(
     found_hub(home, jurisdiction, hosts, text, _now(), life.ca_certificate_days, life.hub_certificate_days)
     initialise(directory)
     out.print(f"[green]✓[/] hub {jurisdiction} is in {directory} 枢纽已建立", soft_wrap=True)
-    out.print(f"log key 账本公钥  {home.log_verifier()}", soft_wrap=True, markup=False)
+    for key in home.log_verifiers():
+        out.print(f"log key 账本公钥  {key.type.algorithm}  {key}", soft_wrap=True, markup=False)
 
 
 @app.command()

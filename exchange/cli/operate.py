@@ -48,7 +48,7 @@ def fsck(
         report = check(
             ledger,
             objects,
-            home.log_verifier(),
+            home.log_verifiers(),
             record_of,
             sweep=sweep,
             grace=timedelta(seconds=grace),
@@ -91,7 +91,7 @@ def restore(
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
     with _stores(settings, home) as (ledger, objects):
-        report = restore_backup(backup_directory, ledger, objects, home.log_verifier(), record_of)
+        report = restore_backup(backup_directory, ledger, objects, home.log_verifiers(), record_of)
     show_report(report)
     raise typer.Exit(0 if report.clean else 1)
 

@@ -214,19 +214,21 @@ def verify(
         Path | None, typer.Argument(exists=True, dir_okay=False, help="The batch it speaks of.")
     ] = None,
     log_key: Annotated[
-        str | None, typer.Option(help="The log's verifier key, <origin>+<hash>+<base64>.")
+        list[str] | None,
+        typer.Option(help="Verifier key of the log, <origin>+<hash>+<base64>; may be repeated."),
     ] = None,
     home: Annotated[
         Path | None, typer.Option("--home", envvar="HECHUAN_HOME", help="Take the key from here.")
     ] = None,
 ) -> None:
-    """Check a receipt offline, with nothing but the log's public key. 离线验证回执。"""
-    if log_key is None:
+    """Check a receipt offline, with nothing but the log's public keys. 离线验证回执。"""
+    if not log_key:
         if home is None:
             raise InvalidInputError("give --log-key, or --home of an enrolled agency")
-        log_key = Profile.load(home).log_key
+        log_key = list(Profile.load(home).log_keys)
     found = verify_receipt_file(receipt, log_key, batch)
     out.print(f"[green]✓[/] the log signed the checkpoint 账本签名有效  {found.checkpoint.origin}")
+    out.print(f"  {' · '.join(found.algorithms)}")
     out.print(f"[green]✓[/] entry {found.index} is in the tree of {found.checkpoint.size} 条目在账本中")
     if found.manifest:
         manifest = found.manifest

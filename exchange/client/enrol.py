@@ -75,7 +75,7 @@ def register_key(profile: Profile, now: datetime) -> member_pb2.Key:
             return response.key, response.receipt
 
         record, receipt = retried(attempt)
-    if receipt and verify_receipt_text(receipt, profile.log_key).entry.get("key") != key.keyid:  # (5)
+    if receipt and verify_receipt_text(receipt, profile.log_keys).entry.get("key") != key.keyid:  # (5)
         raise ProofInvalidError("the receipt is that of another entry")
     return record
 

@@ -160,6 +160,11 @@ class Profile:
         return self.card.log_key
 
     @property
+    def log_keys(self) -> tuple[str, ...]:
+        """Every verifier key of the log that the card has, in text form, Ed25519 first."""
+        return self.card.log_keys
+
+    @property
     def statement_key(self) -> str:
         """The key under which the hub signs its statements, in text form."""
         return self.card.statement_key

@@ -137,7 +137,7 @@ def _send(client: Session, manifest: Manifest, data: memoryview, progress: Progr
     response = retried(
         lambda: client.exchange.Publish(_messages(envelope, data, progress), timeout=_DEADLINE_SECONDS)
     )
-    verified = verify_receipt_text(response.receipt, client.profile.log_key)
+    verified = verify_receipt_text(response.receipt, client.profile.log_keys)
     if verified.batch != digest_of(payload):
         raise DigestMismatchError("the hub's receipt is about another batch")
     return Published(response.batch, response.receipt, response.duplicate)

@@ -253,7 +253,7 @@ def fetch(
     if digest != header.digest:
         partial.unlink()
         raise DigestMismatchError(f"{batch}: the fetched bytes do not have the digest of the batch")
-    verified = verify_receipt_text(header.receipt, client.profile.log_key)
+    verified = verify_receipt_text(header.receipt, client.profile.log_keys)
     if verified.batch != batch:
         raise ProofInvalidError("the receipt is about another batch")
     os.replace(partial, target)

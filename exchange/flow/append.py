@@ -25,15 +25,14 @@ from exchange.ids import AgencyId
 from exchange.ledger import (
     MAX_ENTRY_BYTES,
     Checkpoint,
+    LogSigner,
     Receipt,
     RightEdge,
     Tile,
     TiledTree,
-    VerifierKey,
     extend,
     leaf_hash,
     load_edge,
-    sign_checkpoint,
 )
 from exchange.ports import (
     BatchRecord,
@@ -49,14 +48,6 @@ from exchange.ports import (
 )
 
 IdempotencyKey = tuple[AgencyId, str]
-
-
-@dataclass(frozen=True, slots=True)
-class LogSigner:
-    """The log's name and key: `verifier.name` is the origin."""
-
-    verifier: VerifierKey
-    sign: Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +169,7 @@ class Appender:
             entries, records, grown, tiles = self._form([drafts[i] for i in fresh], turn, edge)  # (2)
             if entries:
                 checkpoint = Checkpoint(self._log.verifier.name, grown.size, grown.root())
-                note = sign_checkpoint(checkpoint, self._log.verifier, self._log.sign)  # (3)
+                note = self._log.note(checkpoint, entries[-1].recorded_at)  # (3)
                 written = [(tile.level, tile.index, tile.hashes) for tile in tiles]
                 turn.write(entries, records, written, Head(grown.size, note))  # (4)
         if entries:

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +74,11 @@ def back_up(
 
 
 def restore_backup(
-    directory: Path, ledger: LedgerArchive, objects: ObjectStore, log: VerifierKey, record_of: RecordOf
+    directory: Path,
+    ledger: LedgerArchive,
+    objects: ObjectStore,
+    log: Sequence[VerifierKey],
+    record_of: RecordOf,
 ) -> Report:
     """Fill an empty hub from a backup: objects first, then the tables, then a check of everything.
 

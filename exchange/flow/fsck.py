@@ -15,7 +15,7 @@ Memory: 32 bytes and a set's overhead for each object.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -49,7 +49,7 @@ class Report:
 def check(
     ledger: LedgerArchive,
     objects: ObjectStore,
-    log: VerifierKey,
+    log: Sequence[VerifierKey],
     record_of: RecordOf,
     *,
     sweep: bool = False,

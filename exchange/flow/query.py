@@ -42,7 +42,7 @@ from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
 from exchange.ports import BatchRecord, Clock, Condition, LedgerStore, ObjectStore, Plan, TableEngine
 from exchange.settings import Limit
 from exchange.trust.envelope import canonical, sign
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import Signer
 from exchange.trust.policy import may_read_quarantine
 
 STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
@@ -133,7 +133,7 @@ class Reader:
         objects: ObjectStore,
         engine: TableEngine,
         contracts: ContractRegistry,
-        statement_key: SigningKey,
+        statement_key: Signer,
         hub: str,
         clock: Clock,
         limit: Limit,

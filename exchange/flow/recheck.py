@@ -92,7 +92,7 @@ class LedgerCheck:
     """Walks entries from the first on; `advance` may be called again when the ledger has grown."""
 
     def __init__(
-        self, ledger: LedgerStore, log: VerifierKey, record_of: RecordOf, problems: Problems
+        self, ledger: LedgerStore, log: Sequence[VerifierKey], record_of: RecordOf, problems: Problems
     ) -> None:
         self.size = 0
         self._ledger = ledger
@@ -171,7 +171,7 @@ class LedgerCheck:
 
     def _check_checkpoint(self, size: int) -> None:
         try:
-            checkpoint = verify_checkpoint(self._ledger.checkpoint(size), self._log)
+            checkpoint = verify_checkpoint(self._ledger.checkpoint(size), *self._log)
         except HechuanError as error:
             self._problems.add(Fault.CHECKPOINT, size, error.message)
             return

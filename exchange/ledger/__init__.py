@@ -1,13 +1,14 @@
 """The hub's append-only Merkle log: pure functions over hashes."""
 
 from exchange.ledger.checkpoint import (
-    Checkpoint,
     cosign,
     sign_checkpoint,
     verify_checkpoint,
+    verify_checkpoint_signers,
     verify_cosignatures,
 )
 from exchange.ledger.edge import RightEdge, TileReader, extend, load_edge, tile_root
+from exchange.ledger.head import Checkpoint
 from exchange.ledger.merkle import (
     EMPTY_ROOT,
     HASH_BYTES,
@@ -20,7 +21,8 @@ from exchange.ledger.merkle import (
 )
 from exchange.ledger.note import Note, Sign, SignatureType, VerifierKey, sign_note, verify_note
 from exchange.ledger.path import TiledTree, consistency_path, inclusion_path, overlay, paths_for
-from exchange.ledger.proof import Receipt, verify_receipt
+from exchange.ledger.proof import Receipt, verify_receipt, verify_receipt_signers
+from exchange.ledger.signer import LogSigner
 from exchange.ledger.tile import (
     MAX_ENTRY_BYTES,
     TILE_WIDTH,
@@ -38,6 +40,7 @@ __all__ = [
     "TILE_WIDTH",
     "Checkpoint",
     "Frontier",
+    "LogSigner",
     "Note",
     "Receipt",
     "RightEdge",
@@ -65,9 +68,11 @@ __all__ = [
     "tile_paths",
     "tile_root",
     "verify_checkpoint",
+    "verify_checkpoint_signers",
     "verify_consistency",
     "verify_cosignatures",
     "verify_inclusion",
     "verify_note",
     "verify_receipt",
+    "verify_receipt_signers",
 ]

@@ -1,13 +1,14 @@
 """C2SP signed notes: a text, a blank line, and one line for each signature.
 
-Two signature types are known: plain Ed25519 (signed-note, 0x01) and the timestamped Ed25519 cosignature of a
-witness (tlog-cosignature, 0x04). Lines of other keys are passed over, as the specification demands.
+Three signature types are known: plain Ed25519 (signed-note, 0x01), the timestamped Ed25519 cosignature of a witness
+(tlog-cosignature, 0x04), and the timestamped ML-DSA-44 cosignature (tlog-cosignature, 0x06; FIPS 204, empty context).
+A log signs its own checkpoints with the last, too (tlog-checkpoint § Signatures), so no private-use type 0xff is
+needed. Lines of other keys are passed over, as the specification demands: who knows only Ed25519 is not disturbed.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,18 +16,22 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final, Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-from exchange.errors import LimitExceededError, MalformedError, SignatureInvalidError
+from exchange.errors import InvalidInputError, LimitExceededError, MalformedError, SignatureInvalidError
+from exchange.ledger.head import cosigned_message, subtree_message
+from exchange.ledger.text import decode_base64, decode_text
 
 Sign = Callable[[bytes], bytes]
-"""Message → raw 64-byte Ed25519 signature; the private key stays with the caller."""
+"""Message → raw signature, Ed25519 (64 bytes) or ML-DSA-44 (2,420 bytes); the private key stays with the caller."""
 
 MAX_NOTE_BYTES: Final = 256 * 1024
 MAX_SIGNATURES: Final = 64
-_MAX_VKEY = 512
+_MAX_VKEY = 4096
 _KEY_BYTES = 32
+_ML_DSA_KEY_BYTES = 1312
 _KEY_ID_BYTES = 4
 _TIME_BYTES = 8
 _MAX_TIME = (1 << 63) - 1
@@ -44,28 +49,36 @@ class SignatureType(IntEnum):
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
+    ML_DSA_44 = 0x06
+
+    @property
+    def timed(self) -> bool:
+        """Whether the signature carries the moment it was made at."""
+        return self is not SignatureType.ED25519
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the algorithm, as key ids have it."""
+        return "ml-dsa-44" if self is SignatureType.ML_DSA_44 else "ed25519"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A name and the Ed25519 public key (32 raw bytes) that signs under it. signed-note § Verifier keys."""
+    """A name and the key that signs under it: Ed25519 (32 bytes) or ML-DSA-44 (1,312). signed-note § Verifier keys."""
 
     name: str
     public: bytes
     type: SignatureType = SignatureType.ED25519
     key_id: bytes = field(init=False)
-    _key: Ed25519PublicKey = field(init=False, repr=False, compare=False)
+    _key: Ed25519PublicKey | MLDSA44PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
             raise MalformedError("a key name is not empty and has no spaces, plus or control characters")
-        if len(self.public) != _KEY_BYTES:
-            raise MalformedError(f"an Ed25519 public key has {_KEY_BYTES} bytes")
-        if (int.from_bytes(self.public, "little") & (1 << 255) - 1) % _FIELD in _WEAK_Y:
-            raise MalformedError(f"the Ed25519 key of {self.name} is a point of small order")
+        load = _load_ml_dsa if self.type is SignatureType.ML_DSA_44 else _load_ed25519
         identity = self.name.encode() + b"\n" + bytes([self.type]) + self.public
+        object.__setattr__(self, "_key", load(self.name, self.public))
         object.__setattr__(self, "key_id", sha256(identity).digest()[:_KEY_ID_BYTES])
-        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public))
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -74,7 +87,7 @@ class VerifierKey:
         if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
             raise MalformedError("a verifier key is <name>+<8 hex digits>+<base64>")
         name, key_id, material = parts[0], parts[1], decode_base64(parts[2], "verifier key")
-        if material[:1] not in (b"\x01", b"\x04"):
+        if not material or material[0] not in set(SignatureType):
             raise MalformedError("verifier key is of a signature type that is not known here")
         key = cls(name, material[1:], SignatureType(material[0]))
         if key.key_id.hex() != key_id:
@@ -88,19 +101,32 @@ class VerifierKey:
     def verify(self, text: str, signature: bytes) -> int | None:
         """Check one signature over a note's text; returns a cosignature's POSIX time in seconds.
 
-        Raises SignatureInvalidError. signed-note § Ed25519 signatures; tlog-cosignature § Format.
+        Raises SignatureInvalidError, and MalformedError where ML-DSA is to have signed what is no checkpoint.
+        signed-note § Ed25519 signatures; tlog-cosignature § Format.
         """
-        time, message = None, text.encode()
-        if self.type is SignatureType.COSIGNATURE:
+        time = None
+        if self.type.timed:
             time, signature = int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
             if time > _MAX_TIME:
                 raise SignatureInvalidError(f"cosignature of {self.name} has an impossible time")
-            message = cosigned_message(text, time)
         try:
-            self._key.verify(signature, message)
-        except InvalidSignature:
+            self._key.verify(signature, self.message(text, time))
+        except (InvalidSignature, ValueError):
             raise SignatureInvalidError(f"signature of {self.name} does not check") from None
         return time
+
+    def message(self, text: str, time: int | None) -> bytes:
+        """The bytes that a signature of this type over a note's text signs; `time` (POSIX seconds) where it is timed.
+
+        Raises MalformedError for a time that is missing or impossible, or a text that ML-DSA cannot sign.
+        """
+        if not self.type.timed:
+            return text.encode()
+        if time is None or not 0 <= time <= _MAX_TIME:
+            raise MalformedError("a cosignature needs a POSIX time in seconds")
+        if self.type is SignatureType.COSIGNATURE:
+            return cosigned_message(text, time)
+        return subtree_message(self.name, text, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +169,8 @@ def sign_note(text: str, key: VerifierKey, sign: Sign, time: int | None = None) 
 
 def signature_line(text: str, key: VerifierKey, sign: Sign, time: int | None = None) -> str:
     """One signature line over a note's text, to be appended to the note."""
-    stamp, message = b"", text.encode()
-    if key.type is SignatureType.COSIGNATURE:
-        if time is None or not 0 <= time <= _MAX_TIME:
-            raise MalformedError("a cosignature needs a POSIX time in seconds")
-        stamp, message = time.to_bytes(_TIME_BYTES, "big"), cosigned_message(text, time)
+    message = key.message(text, time)
+    stamp = time.to_bytes(_TIME_BYTES, "big") if key.type.timed and time is not None else b""
     blob = base64.b64encode(key.key_id + stamp + sign(message)).decode()
     return f"{_DASH}{key.name} {blob}\n"
 
@@ -172,31 +195,21 @@ def verify_note(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, in
     return signed
 
 
-def cosigned_message(text: str, time: int) -> bytes:
-    """What a cosignature signs. tlog-cosignature § Ed25519 signed message."""
-    return f"cosignature/v1\ntime {time}\n{text}".encode()
+def _load_ed25519(name: str, raw: bytes) -> Ed25519PublicKey:
+    if len(raw) != _KEY_BYTES:
+        raise MalformedError(f"an Ed25519 public key has {_KEY_BYTES} bytes")
+    if (int.from_bytes(raw, "little") & (1 << 255) - 1) % _FIELD in _WEAK_Y:
+        raise MalformedError(f"the Ed25519 key of {name} is a point of small order")
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
-def decode_text(data: str | bytes, what: str) -> str:
-    """UTF-8 text, whichever way it came; raises MalformedError."""
+def _load_ml_dsa(name: str, raw: bytes) -> MLDSA44PublicKey:
+    if len(raw) != _ML_DSA_KEY_BYTES:
+        raise MalformedError(f"an ML-DSA-44 public key has {_ML_DSA_KEY_BYTES} bytes")
     try:
-        if isinstance(data, bytes):
-            return data.decode()
-        data.encode()
-    except UnicodeError:
-        raise MalformedError(f"{what} is not UTF-8") from None
-    return data
-
-
-def decode_base64(text: str, what: str) -> bytes:
-    """Standard base64 in its only form; raises MalformedError. RFC 4648 §4."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise MalformedError(f"{what} is not base64") from None
-    if base64.b64encode(data).decode() != text:
-        raise MalformedError(f"{what} is not base64 in its only form")
-    return data
+        return MLDSA44PublicKey.from_public_bytes(raw)
+    except UnsupportedAlgorithm as error:
+        raise InvalidInputError(f"the key of {name}: ML-DSA-44 is not supported by this build") from error
 
 
 def _is_name(name: str) -> bool:

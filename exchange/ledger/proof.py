@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from exchange.errors import HechuanError, LimitExceededError, MalformedError, ProofInvalidError
-from exchange.ledger.checkpoint import Checkpoint, parse_decimal, verify_checkpoint
+from exchange.ledger.checkpoint import verify_checkpoint_signers
+from exchange.ledger.head import Checkpoint
 from exchange.ledger.merkle import HASH_BYTES, leaf_hash, verify_inclusion
-from exchange.ledger.note import Note, VerifierKey, decode_base64, decode_text
+from exchange.ledger.note import Note, VerifierKey
+from exchange.ledger.text import decode_base64, decode_text, parse_decimal
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 MAX_RECEIPT_BYTES: Final = 512 * 1024
@@ -59,8 +61,15 @@ class Receipt:
         return "\n".join([HEADER, *extra, f"index {self.index}", *path, "", self.checkpoint])
 
 
-def verify_receipt(receipt: Receipt, entry: bytes, log: VerifierKey) -> Checkpoint:
-    """Check that the log holds these entry bytes at the receipt's index; returns the proven checkpoint.
+def verify_receipt(receipt: Receipt, entry: bytes, *log: VerifierKey) -> Checkpoint:
+    """Check that the log holds these entry bytes at the receipt's index; see `verify_receipt_signers`."""
+    return verify_receipt_signers(receipt, entry, *log)[0]
+
+
+def verify_receipt_signers(
+    receipt: Receipt, entry: bytes, *log: VerifierKey
+) -> tuple[Checkpoint, tuple[VerifierKey, ...]]:
+    """Check that the log holds these entry bytes at the receipt's index; the proven checkpoint, and who signed it.
 
     (1) the log signed the checkpoint, (2) the path leads from the entry's hash to the checkpoint's root.
     Raises ProofInvalidError, whose `detail["step"]` is `checkpoint` or `inclusion`. Pass `receipt.extra` as
@@ -68,9 +77,9 @@ def verify_receipt(receipt: Receipt, entry: bytes, log: VerifierKey) -> Checkpoi
     """
     step = "checkpoint"  # (1)
     try:
-        checkpoint = verify_checkpoint(receipt.checkpoint, log)
+        checkpoint, signers = verify_checkpoint_signers(receipt.checkpoint, *log)
         step = "inclusion"  # (2)
         verify_inclusion(leaf_hash(entry), receipt.index, checkpoint.size, receipt.path, checkpoint.root)
     except HechuanError as error:
         raise ProofInvalidError(f"{step}: {error.message}", detail={"step": step}) from error
-    return checkpoint
+    return checkpoint, signers

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from exchange.errors import LimitExceededError, MalformedError
-from exchange.ledger.checkpoint import parse_decimal
 from exchange.ledger.merkle import HASH_BYTES
-from exchange.ledger.note import MAX_NOTE_BYTES, decode_base64, decode_text
+from exchange.ledger.note import MAX_NOTE_BYTES
+from exchange.ledger.text import decode_base64, decode_text, parse_decimal
 
 MAX_PATH: Final = 63
 MAX_REQUEST_BYTES: Final = MAX_NOTE_BYTES + 8192

@@ -29,6 +29,7 @@ class HubFacts:
     log_key: str
     statement_key: str
     version: str
+    log_mldsa_key: str = ""
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
@@ -60,6 +61,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             log_key=self._facts.log_key,
             statement_key=self._facts.statement_key,
             version=self._facts.version,
+            log_mldsa_key=self._facts.log_mldsa_key,
         )
 
     @answers

@@ -22,7 +22,7 @@ from exchange.errors import (
     UntrustedError,
 )
 from exchange.trust.canonical import canonical, parse_canonical, parse_json
-from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.keys import Signer, VerifyKey
 
 __all__ = [
     "MAX_ENVELOPE_BYTES",
@@ -118,13 +118,13 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: object, payload_type: str, key: SigningKey, *others: SigningKey) -> Envelope:
+def sign(payload: object, payload_type: str, key: Signer, *others: Signer) -> Envelope:
     """Sign a JSON value, or bytes that are canonical JSON already; raises MalformedError, LimitExceededError."""
     data = payload if isinstance(payload, bytes) else canonical(payload)
     if data is payload:
         parse_canonical(data)
     message = pae(payload_type, data)
-    signatures = tuple(Signature(each.keyid, each.sign(message)) for each in (key, *others))
+    signatures = tuple(Signature(each.verify_key.keyid, each.sign(message)) for each in (key, *others))
     return Envelope(data, payload_type, signatures)
 
 

@@ -6,7 +6,9 @@ key id = `<algorithm>:<hex of the first 16 bytes of SHA-256(algorithm || 0x00 ||
 |---|---|---|
 | ed25519 | 32 bytes, RFC 8032 §5.1.5 | 64 bytes |
 | ecdsa-p256 | 65 bytes, uncompressed point, SEC 1 §2.3.3 | r ‖ s, 64 bytes; SHA-256, nonce of RFC 6979 |
+| ml-dsa-44 | 1,312 bytes, FIPS 204 §7 | 2,420 bytes, empty context |
 | ml-dsa-65 | 1,952 bytes, FIPS 204 §7 | 3,309 bytes, empty context |
+| sm2 | 65 bytes, uncompressed point, GB/T 32918.1 §4.2 | r ‖ s, 64 bytes; SM3; `exchange.trust.sm2` |
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, utils
 
 from exchange.errors import InvalidInputError, MalformedError, SignatureInvalidError
+from exchange.trust import sm2
 from exchange.trust.secret import read_private, write_private
 
 DEFAULT_ALGORITHM: Final = "ed25519"
@@ -39,6 +42,9 @@ _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750
 _WEAK_Y = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
 
 
+_RawPrivate = ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey
+
+
 class Public(Protocol):
     """A loaded public key."""
 
@@ -48,13 +54,14 @@ class Public(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One row of the registry; `private` is whatever class of `cryptography` holds the private key."""
+    """One row of the registry; `private` is whatever class holds the private key."""
 
     private: type
     generate: Callable[[], Any]
     sign: Callable[[Any, bytes], bytes]
     raw_public: Callable[[Any], bytes]
     load_public: Callable[[bytes], Public]
+    to_pem: Callable[[Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +109,28 @@ class VerifyKey:
             raise SignatureInvalidError(f"signature of {self.keyid} does not check") from None
 
 
-class SigningKey:
-    """A private key; it never shows in a repr, and leaves only through `save`."""
+class Signer(Protocol):
+    """A private key wherever it is kept: in a file (`SigningKey`) or in a token (`exchange.trust.token`)."""
 
-    __slots__ = ("_private", "_sign", "verify_key")
+    @property
+    def verify_key(self) -> VerifyKey:
+        """Its public half."""
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Signature over the message, in the form of the table above; raises UnavailableError for a silent token."""
+
+
+class SigningKey:
+    """A private key from a file; it never shows in a repr, and leaves only through `save`."""
+
+    __slots__ = ("_algorithm", "_private", "verify_key")
 
     def __init__(self, private: object) -> None:
-        """Wrap a private key of `cryptography`; raises InvalidInputError for a kind that is not registered."""
+        """Wrap a private key of `cryptography` or SM2; raises InvalidInputError for a kind that is not registered."""
         for name, row in ALGORITHMS.items():
             if isinstance(private, row.private):
                 self._private: Any = private
-                self._sign = row.sign
+                self._algorithm = row
                 self.verify_key = VerifyKey(name, row.raw_public(private))
                 return
         raise InvalidInputError(f"keys are {', '.join(ALGORITHMS)}; this is a {type(private).__name__}")
@@ -126,7 +144,7 @@ class SigningKey:
     def from_pem(cls, pem: bytes) -> Self:
         """Read unencrypted PKCS #8 PEM; raises MalformedError, InvalidInputError."""
         try:
-            private = serialization.load_pem_private_key(pem, password=None)
+            private: object = sm2.read_pem(pem) or serialization.load_pem_private_key(pem, password=None)
         except UnsupportedAlgorithm as error:
             raise InvalidInputError("the key's algorithm is not supported by this build") from error
         except (ValueError, TypeError):
@@ -135,10 +153,7 @@ class SigningKey:
 
     def to_pem(self) -> bytes:
         """Unencrypted PKCS #8 PEM: the private key itself."""
-        pem: bytes = self._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return pem
+        return self._algorithm.to_pem(self._private)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -156,7 +171,7 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Signature over the message, in the form of the table above."""
-        return self._sign(self._private, message)
+        return self._algorithm.sign(self._private, message)
 
     def __repr__(self) -> str:
         return f"SigningKey({self.keyid})"
@@ -204,17 +219,27 @@ def _raw_p256(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.public_key().public_bytes(encoding, point)
 
 
-def _sign_raw(key: ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey, message: bytes) -> bytes:
+def _sign_raw(key: _RawPrivate, message: bytes) -> bytes:
     return key.sign(message)
 
 
-def _raw(key: ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey) -> bytes:
+def _raw(key: _RawPrivate) -> bytes:
     return key.public_key().public_bytes_raw()
+
+
+def _pkcs8(key: _RawPrivate | ec.EllipticCurvePrivateKey) -> bytes:
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     "ed25519": Algorithm(
-        ed25519.Ed25519PrivateKey, ed25519.Ed25519PrivateKey.generate, _sign_raw, _raw, _load_ed25519
+        ed25519.Ed25519PrivateKey,
+        ed25519.Ed25519PrivateKey.generate,
+        _sign_raw,
+        _raw,
+        _load_ed25519,
+        _pkcs8,
     ),
     "ecdsa-p256": Algorithm(
         ec.EllipticCurvePrivateKey,
@@ -222,6 +247,15 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         _sign_p256,
         _raw_p256,
         _load_p256,
+        _pkcs8,
+    ),
+    "ml-dsa-44": Algorithm(
+        mldsa.MLDSA44PrivateKey,
+        mldsa.MLDSA44PrivateKey.generate,
+        _sign_raw,
+        _raw,
+        mldsa.MLDSA44PublicKey.from_public_bytes,
+        _pkcs8,
     ),
     "ml-dsa-65": Algorithm(
         mldsa.MLDSA65PrivateKey,
@@ -229,5 +263,14 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         _sign_raw,
         _raw,
         mldsa.MLDSA65PublicKey.from_public_bytes,
+        _pkcs8,
+    ),
+    "sm2": Algorithm(
+        sm2.Sm2PrivateKey,
+        sm2.Sm2PrivateKey.generate,
+        sm2.Sm2PrivateKey.sign,
+        sm2.Sm2PrivateKey.raw_public,
+        sm2.Sm2PublicKey.from_raw,
+        sm2.Sm2PrivateKey.to_pem,
     ),
 }

@@ -157,6 +157,8 @@ def test_bad_rows_wait_for_their_correction(client: Client, tmp_path: Path) -> N
     assert (done.batch.verdict.accepted, done.batch.verdict.rejected) == (2, 2)
     assert done.batch.encoded_by_hub
     assert verify_receipt_file(_saved(done, tmp_path), client.profile.log_key, sheet).batch == done.id
+    verified = verify_receipt_file(_saved(done, tmp_path), client.profile.log_keys, sheet)
+    assert verified.algorithms == ("ed25519", "ml-dsa-44")
     found = client.quarantine(DATASET, batch=done.id).table().to_pylist()
     assert [(item["_row"], item["_rule"], item["_value"]) for item in found][:1] == [
         (1, "value_negative", "item_code=w21011, value=-2")
@@ -234,8 +236,16 @@ def test_watch_hears_of_what_comes(site: Site, client: Client) -> None:
 def test_proofs_as_the_log_gives_them(client: Client, first: Published) -> None:
     verified = verify_receipt_text(client.receipt(first.id), client.profile.log_key)
     assert verified.index == first.index
-    with pytest.raises(ProofInvalidError):
-        verify_receipt_text(first.receipt.replace(first.receipt[-40:-30], "A" * 10), client.profile.log_key)
+    head, ed25519, ml_dsa, _ = first.receipt.rsplit("\n", 3)
+    for lines in ((_changed(ed25519), ml_dsa), (ed25519, _changed(ml_dsa))):
+        with pytest.raises(ProofInvalidError):
+            verify_receipt_text("\n".join((head, *lines, "")), client.profile.log_keys)
+    only_ed25519 = "\n".join((head, ed25519, _changed(ml_dsa), ""))
+    assert verify_receipt_text(only_ed25519, client.profile.log_key).algorithms == ("ed25519",)
+
+
+def _changed(line: str) -> str:
+    return line[:-40] + ("B" if line[-40] == "A" else "A") + line[-39:]
 
 
 def test_conditional_data_needs_an_agreement(site: Site, client: Client, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_new_hub_has_all_its_keys_and_no_file_open_to_others(home: HubDirector
     assert identify(home.hub_certificate.read_bytes(), bundle, NOW).is_hub
     assert home.settings.read_text() == SETTINGS
     assert SigningKey.load(home.log_key).verify_key.algorithm == "ed25519"
+    assert SigningKey.load(home.log_mldsa_key).verify_key.algorithm == "ml-dsa-44"
 
 
 def test_a_hub_is_made_once(home: HubDirectory) -> None:
@@ -51,6 +52,8 @@ def test_the_card_says_what_the_keys_are(home: HubDirectory) -> None:
     card = home.card("localhost:8443")
     assert VerifierKey.parse(card.log_key) == home.log_verifier()
     assert home.log_verifier().name == "hechuan/500000"
+    assert tuple(map(VerifierKey.parse, card.log_keys)) == home.log_verifiers()
+    assert [key.type.algorithm for key in home.log_verifiers()] == ["ed25519", "ml-dsa-44"]
     assert VerifyKey.parse(card.statement_key) == SigningKey.load(home.statement_key).verify_key
     assert card.authority.encode() == home.ca_certificate.read_bytes()
 
@@ -102,3 +105,12 @@ def test_a_key_that_others_can_read_is_not_used(home: HubDirectory) -> None:
     home.ca_key.chmod(0o644)
     with pytest.raises(UntrustedError):
         home.authority()
+
+
+def test_a_hub_from_before_ml_dsa_has_one_log_key(home: HubDirectory) -> None:
+    home.log_mldsa_key.unlink()
+    assert home.log_verifiers() == (home.log_verifier(),)
+    assert home.card("localhost:8443").log_keys == (str(home.log_verifier()),)
+    SigningKey.generate("ml-dsa-65").save(home.log_mldsa_key)
+    with pytest.raises(InvalidInputError, match="ml-dsa-44"):
+        home.log_verifiers()

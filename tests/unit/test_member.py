@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from exchange.errors import HechuanError, InvalidInputError, LimitExceededError, MalformedError
 from exchange.ids import AgencyId, parse_address
-from exchange.ledger import VerifierKey
+from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import (
     KEY_TYPE,
     HubCard,
@@ -31,8 +32,10 @@ NOW = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
 ECOLOGY = AgencyId.parse("500000/ecology")
 STATEMENT = SigningKey.generate()
 LOG = VerifierKey(log_origin("500000"), SigningKey.generate().verify_key.public)
+LOG_MLDSA = VerifierKey(LOG.name, SigningKey.generate("ml-dsa-44").verify_key.public, SignatureType.ML_DSA_44)
 AUTHORITY = Authority.create("500000", 30, NOW).certificate_pem.decode()
 CARD = HubCard("500000", "hub.example:8443", AUTHORITY, str(LOG), str(STATEMENT.verify_key))
+WITH_MLDSA = replace(CARD, log_mldsa_key=str(LOG_MLDSA))
 INVITATION = Invitation(CARD, "hub.example:8444", ECOLOGY, new_secret(), NOW + timedelta(hours=72))
 
 
@@ -41,6 +44,22 @@ def test_files_are_read_back_as_they_were_written() -> None:
     assert Invitation.parse(INVITATION.to_bytes()) == INVITATION
     reindented = json.dumps(json.loads(INVITATION.to_bytes()), indent=2).encode()
     assert Invitation.parse(reindented) == INVITATION
+
+
+def test_a_card_with_two_log_keys() -> None:
+    assert "log_mldsa_key" not in CARD.to_json()
+    assert HubCard.parse(WITH_MLDSA.to_bytes()) == WITH_MLDSA
+    assert CARD.log_keys == (str(LOG),)
+    assert WITH_MLDSA.log_keys == (str(LOG), str(LOG_MLDSA))
+    assert WITH_MLDSA.fingerprint != CARD.fingerprint
+    elsewhere = VerifierKey("elsewhere", LOG_MLDSA.public, SignatureType.ML_DSA_44)
+    for wrong in (str(LOG), str(elsewhere), "x", "a" * 100_000):
+        with pytest.raises(MalformedError):
+            replace(CARD, log_mldsa_key=wrong)
+    with pytest.raises(MalformedError):
+        replace(CARD, log_key=str(LOG_MLDSA))
+    with pytest.raises(MalformedError):
+        HubCard.from_json(CARD.to_json() | {"log_mldsa_key": 1})
 
 
 def test_a_secret_shows_in_the_file_only() -> None:

@@ -54,6 +54,8 @@ def _key(seed: str) -> SigningKey:
 LOG, AGENCY, WITNESS = _key(LOG_SEED), _key(AGENCY_SEED), _key(WITNESS_SEED)
 LOG_VKEY = VerifierKey(ORIGIN, LOG.verify_key.public)
 WITNESS_VKEY = VerifierKey("510000.hub.example/witness", WITNESS.verify_key.public, SignatureType.COSIGNATURE)
+ML_DSA_LOG = mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes.fromhex(ML_DSA_SEED))
+ML_DSA_VKEY = VerifierKey(ORIGIN, ML_DSA_LOG.public_key().public_bytes_raw(), SignatureType.ML_DSA_44)
 MANIFEST = {
     "publisher": "500000/ecology",
     "dataset": "500000/ecology/water-quality",
@@ -108,6 +110,7 @@ def key_vectors() -> Vectors:
     """Key ids and text forms; signatures where the algorithm is deterministic."""
     message = b"hechuan"
     p256 = SigningKey(ec.derive_private_key(P256_SECRET, ec.SECP256R1()))
+    ml_dsa_44 = SigningKey(ML_DSA_LOG)
     ml_dsa = SigningKey(mldsa.MLDSA65PrivateKey.from_seed_bytes(bytes.fromhex(ML_DSA_SEED)))
     rows = [("RFC 8032 TEST 2 seed", AGENCY_SEED, AGENCY), ("DSSE example d", f"{P256_SECRET:064x}", p256)]
     return {
@@ -116,7 +119,7 @@ def key_vectors() -> Vectors:
             {**_key_row(private, secret, key), "signature_hex": key.sign(message).hex()}
             for private, secret, key in rows
         ]
-        + [_key_row("seed", ML_DSA_SEED, ml_dsa)],
+        + [_key_row("seed", ML_DSA_SEED, key) for key in (ml_dsa_44, ml_dsa)],
     }
 
 
@@ -245,7 +248,7 @@ def _bundle(entries: list[str]) -> str:
 
 
 def checkpoint_vectors() -> Vectors:
-    """A checkpoint as text, signed, and cosigned."""
+    """A checkpoint as text, signed, and cosigned; the ML-DSA message, for its signatures are not deterministic."""
     checkpoint = Checkpoint(ORIGIN, 20, bytes.fromhex(merkle_vectors()["roots"][20]))
     note = sign_checkpoint(checkpoint, LOG_VKEY, LOG.sign)
     return {
@@ -260,6 +263,9 @@ def checkpoint_vectors() -> Vectors:
         "note": note,
         "cosigned_at": TIME,
         "cosigned_note": cosign(note, WITNESS_VKEY, TIME, WITNESS.sign),
+        "ml_dsa_44_seed_hex": ML_DSA_SEED,
+        "ml_dsa_44_log_vkey": str(ML_DSA_VKEY),
+        "ml_dsa_44_message_hex": ML_DSA_VKEY.message(checkpoint.body(), TIME).hex(),
     }
 
 

@@ -115,6 +115,8 @@ def test_checkpoint() -> None:
         == expected
     )
     assert verify_cosignatures(vectors["cosigned_note"], [witness]) == {witness: vectors["cosigned_at"]}
+    second = VerifierKey.parse(vectors["ml_dsa_44_log_vkey"])
+    assert second.message(vectors["body"], vectors["cosigned_at"]).hex() == vectors["ml_dsa_44_message_hex"]
 
 
 def test_receipt() -> None:

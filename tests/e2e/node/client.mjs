@@ -140,7 +140,7 @@ function* changes(text) {
   yield ['entry', at(text.indexOf('extra ') + 40)];
   yield ['index', text.replace(/\nindex (\d+)/, (_, digits) => `\nindex ${BigInt(digits) + 1n}`)];
   yield ['root', at(text.lastIndexOf('\n\n') - 20)];
-  yield ['signature', at(text.length - 20)];
+  yield ['signature', at(text.indexOf('\n', text.indexOf('\n\u2014 ') + 1) - 20)]; // Ed25519's line is the first
 }
 
 const card = JSON.parse(readFileSync(join(home, 'hubs', `${jurisdiction}.json`)));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from exchange.errors import (
     UntrustedError,
 )
 from exchange.ids import AgencyId
-from exchange.ledger import VerifierKey
+from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import HubCard, log_origin
 from exchange.trust.authority import Authority, new_key_and_csr
 from exchange.trust.keys import SigningKey
@@ -107,6 +108,27 @@ def test_a_hub_may_move_but_not_change_its_keys(enrolled: Home) -> None:
     assert Profile.load(enrolled.root).hub == "elsewhere:1"
     with pytest.raises(ConflictError, match="telephone"):
         enrolled.add_hub(card_of(CHONGQING))
+
+
+def test_a_hubs_log_may_get_a_second_key_and_not_lose_or_change_it(enrolled: Home) -> None:
+    with_second, with_third = (
+        replace(
+            CARD,
+            log_mldsa_key=str(
+                VerifierKey(
+                    log_origin("500000"),
+                    SigningKey.generate("ml-dsa-44").verify_key.public,
+                    SignatureType.ML_DSA_44,
+                )
+            ),
+        )
+        for _ in range(2)
+    )
+    enrolled.add_hub(with_second)
+    assert Profile.load(enrolled.root).log_keys == with_second.log_keys
+    for card in (CARD, with_third):
+        with pytest.raises(ConflictError, match="telephone"):
+            enrolled.add_hub(card)
 
 
 def test_an_expired_certificate_says_what_to_do(enrolled: Home) -> None:

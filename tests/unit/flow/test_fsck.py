@@ -51,7 +51,7 @@ def state(pristine: Path, tmp_path: Path) -> Path:
 
 def checked(state: Path, sweep: bool = False, grace: float = 3600) -> Report:
     with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
-        return check(ledger, objects, LOG, record_of, sweep=sweep, grace=timedelta(seconds=grace))
+        return check(ledger, objects, [LOG], record_of, sweep=sweep, grace=timedelta(seconds=grace))
 
 
 def file_of(state: Path, data: bytes) -> Path:
@@ -152,7 +152,7 @@ def backup(state: Path, tmp_path: Path) -> Path:
 def restored(backup: Path, state: Path) -> Report:
     state.mkdir()
     with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
-        return restore_backup(backup, ledger, objects, LOG, record_of)
+        return restore_backup(backup, ledger, objects, [LOG], record_of)
 
 
 def test_what_was_backed_up_comes_back(backup: Path, state: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_was_backed_up_comes_back(backup: Path, state: Path, tmp_path: Path
         closing(open_objects(Store(), state)) as objects,
         pytest.raises(ConflictError),
     ):
-        restore_backup(backup, full, objects, LOG, record_of)
+        restore_backup(backup, full, objects, [LOG], record_of)
 
 
 def test_an_unfinished_or_damaged_backup_is_refused(backup: Path, tmp_path: Path) -> None:

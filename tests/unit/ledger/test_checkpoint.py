@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from exchange.errors import MalformedError, SignatureInvalidError
+from exchange.errors import InvalidInputError, MalformedError, SignatureInvalidError
 from exchange.ledger import (
     Checkpoint,
+    LogSigner,
     Note,
     SignatureType,
     VerifierKey,
@@ -19,8 +23,10 @@ from exchange.ledger import (
     sign_checkpoint,
     sign_note,
     verify_checkpoint,
+    verify_checkpoint_signers,
     verify_cosignatures,
 )
+from exchange.ledger.head import subtree_message
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "vectors" / "published" / "notes.json"
 LOG_PRIVATE = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
@@ -29,6 +35,11 @@ LOG = VerifierKey("log.example/ledger", LOG_PRIVATE.public_key().public_bytes_ra
 WITNESS = VerifierKey(
     "witness.example", WITNESS_PRIVATE.public_key().public_bytes_raw(), SignatureType.COSIGNATURE
 )
+ML_DSA = MLDSA44PrivateKey.from_seed_bytes(b"\3" * 32)
+ML_DSA_LOG = VerifierKey(LOG.name, ML_DSA.public_key().public_bytes_raw(), SignatureType.ML_DSA_44)
+ML_DSA_WITNESS = VerifierKey("pq.witness.example", ML_DSA_LOG.public, SignatureType.ML_DSA_44)
+BOTH = LogSigner(LOG, LOG_PRIVATE.sign, ((ML_DSA_LOG, ML_DSA.sign),))
+NOON = datetime(2026, 3, 19, 4, 0, 0, 999_999, tzinfo=UTC)
 ROOT = bytes(range(32))
 HEAD = Checkpoint(LOG.name, 20, ROOT)
 NOTE = sign_checkpoint(HEAD, LOG, LOG_PRIVATE.sign)
@@ -151,3 +162,94 @@ def test_a_cosignature_covers_its_time() -> None:
 def test_a_witness_that_did_not_sign() -> None:
     with pytest.raises(SignatureInvalidError, match="no known key"):
         verify_cosignatures(NOTE, [WITNESS])
+
+
+def test_a_published_log_that_signs_with_ml_dsa_alone() -> None:
+    row = json.loads(PUBLISHED.read_text(encoding="utf-8"))["ml_dsa_44"]
+    key = VerifierKey.parse(row["vkey"])
+    assert str(key) == row["vkey"]
+    checkpoint, signers = verify_checkpoint_signers(row["note"], key)
+    assert (checkpoint.origin, checkpoint.size, signers) == (key.name, row["size"], (key,))
+    assert verify_cosignatures(row["note"], [key]) == {key: row["time"]}
+    with pytest.raises(SignatureInvalidError):
+        verify_checkpoint(row["note"].replace("\n1\n", "\n2\n"), key)
+
+
+def test_the_ml_dsa_message_is_laid_out_as_the_specification_says() -> None:
+    expected = b"".join(
+        (
+            b"subtree/v1\n\0",
+            b"\x01w",
+            bytes.fromhex("0000000000000005"),
+            b"\x12log.example/ledger",
+            bytes.fromhex("00000000000000000000000000000014"),
+            ROOT,
+        )
+    )
+    assert subtree_message("w", HEAD.body(), 5) == expected
+
+
+def test_a_log_signs_with_both_and_each_is_enough() -> None:
+    note = BOTH.note(HEAD, NOON)
+    assert verify_checkpoint_signers(note, LOG) == (HEAD, (LOG,))
+    assert verify_checkpoint_signers(note, ML_DSA_LOG) == (HEAD, (ML_DSA_LOG,))
+    assert verify_checkpoint_signers(note, LOG, ML_DSA_LOG) == (HEAD, (LOG, ML_DSA_LOG))
+    assert verify_checkpoint_signers(NOTE, LOG, ML_DSA_LOG) == (HEAD, (LOG,))
+    assert verify_cosignatures(note, [ML_DSA_LOG]) == {ML_DSA_LOG: int(NOON.timestamp())}
+    assert len(note) < 4096
+
+
+def test_a_bad_ml_dsa_line_spoils_the_note_for_those_who_know_the_key() -> None:
+    good = BOTH.note(HEAD, NOON)
+    line = good.removeprefix(NOTE)
+    blob = bytearray(base64.b64decode(line.split()[2]))
+    for at, value in ((11, blob[11] ^ 1), (4, 0x80), (100, blob[100] ^ 1)):
+        changed = blob.copy()
+        changed[at] = value
+        bad = f"{NOTE}— {LOG.name} {base64.b64encode(bytes(changed)).decode()}\n"
+        assert verify_checkpoint(bad, LOG) == HEAD
+        with pytest.raises(SignatureInvalidError):
+            verify_checkpoint(bad, LOG, ML_DSA_LOG)
+    short = f"{NOTE}— {LOG.name} {base64.b64encode(bytes(blob[:40])).decode()}\n"
+    with pytest.raises(SignatureInvalidError):
+        verify_checkpoint(short, ML_DSA_LOG)
+
+
+def test_the_ml_dsa_signature_is_bound_to_its_signers_name() -> None:
+    cosigned = cosign(NOTE, ML_DSA_WITNESS, 7, ML_DSA.sign)
+    assert verify_cosignatures(cosigned, [ML_DSA_WITNESS, WITNESS]) == {ML_DSA_WITNESS: 7}
+    renamed = VerifierKey("else.example", ML_DSA_LOG.public, SignatureType.ML_DSA_44)
+    blob = bytearray(base64.b64decode(cosigned.removeprefix(NOTE).split()[2]))
+    blob[:4] = renamed.key_id
+    with pytest.raises(SignatureInvalidError):
+        verify_cosignatures(f"{NOTE}— {renamed.name} {base64.b64encode(bytes(blob)).decode()}\n", [renamed])
+
+
+def test_extension_lines_need_ed25519() -> None:
+    extended = Checkpoint(LOG.name, 20, ROOT, ("one",))
+    note = BOTH.note(extended, NOON)
+    assert verify_checkpoint(note, LOG, ML_DSA_LOG) == extended
+    with pytest.raises(SignatureInvalidError, match="extension"):
+        verify_checkpoint(note.replace("\none\n", "\ntwo\n"), ML_DSA_LOG)
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: LogSigner(LOG, LOG_PRIVATE.sign, ((ML_DSA_WITNESS, ML_DSA.sign),)), InvalidInputError),
+        (lambda: LogSigner(LOG, LOG_PRIVATE.sign, ((LOG, LOG_PRIVATE.sign),)), InvalidInputError),
+        (lambda: VerifierKey("a", b"x" * 1311, SignatureType.ML_DSA_44), MalformedError),
+        (lambda: VerifierKey("a", b"x" * 32, SignatureType.ML_DSA_44), MalformedError),
+        (lambda: cosign(NOTE, ML_DSA_WITNESS, -1, ML_DSA.sign), MalformedError),
+        (
+            lambda: sign_note(
+                HEAD.body(), VerifierKey("n" * 256, ML_DSA_LOG.public, ML_DSA_LOG.type), ML_DSA.sign, 1
+            ),
+            MalformedError,
+        ),
+        (lambda: sign_note("hello\n", ML_DSA_WITNESS, ML_DSA.sign, 1), MalformedError),
+    ],
+)
+def test_what_ml_dsa_cannot_sign(make: Callable[[], object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        make()

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.errors import LimitExceededError, MalformedError, SignatureInvalidError
 from exchange.ledger import Note, SignatureType, VerifierKey, sign_note, verify_note
-from exchange.ledger.note import cosigned_message
+from exchange.ledger.head import cosigned_message
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "vectors" / "published" / "notes.json"
 EXAMPLES: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))

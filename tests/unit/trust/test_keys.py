@@ -150,7 +150,7 @@ def test_texts_that_are_no_key(text: str) -> None:
         VerifyKey.parse(text)
 
 
-@pytest.mark.parametrize("name", ["", "rsa", "ED25519", "sm2", "__class__", "x" * 1000])
+@pytest.mark.parametrize("name", ["", "rsa", "ED25519", "sm3", "__class__", "x" * 1000])
 def test_unknown_algorithms(name: str) -> None:
     with pytest.raises(InvalidInputError):
         VerifyKey(name, b"x" * 32)
@@ -167,7 +167,13 @@ def test_unknown_algorithms(name: str) -> None:
         ("ecdsa-p256", b"\0"),
         ("ecdsa-p256", b"\4" + b"\1" * 64),
         ("ecdsa-p256", b"\2" + KEYS["ecdsa-p256"].verify_key.public[1:33]),
+        ("ml-dsa-44", b"x" * 1311),
         ("ml-dsa-65", b"x" * 1951),
+        ("sm2", b""),
+        ("sm2", b"\4" + b"\1" * 64),
+        ("sm2", bytes(65)),
+        ("sm2", KEYS["sm2"].verify_key.public[1:]),
+        ("sm2", b"\2" + KEYS["sm2"].verify_key.public[1:33]),
     ],
 )
 def test_bytes_that_are_no_public_key(name: str, raw: bytes) -> None:

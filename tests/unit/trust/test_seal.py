@@ -316,8 +316,10 @@ def test_a_point_of_small_order_gets_no_key() -> None:
         "x25519",
         "x25519:" + "0" * 32 + " " + base64.b64encode(bytes(range(32))).decode(),
         "rsa:" + "0" * 32 + " AAAA",
-    ]
-    + ["x25519:" + "0" * 32 + " AAAA", "x25519:" + "0" * 32 + " A", "mlkem768-x25519:" + "0" * 32 + " AAAA"],
+        "x25519:" + "0" * 32 + " AAAA",
+        "x25519:" + "0" * 32 + " A",
+        "mlkem768-x25519:" + "0" * 32 + " AAAA",
+    ],
 )
 def test_what_is_no_recipient(text: str) -> None:
     with pytest.raises(InvalidInputError):
