@@ -87,7 +87,7 @@ def test_any_rows_of_any_batches_in_any_order() -> None:
 def test_through_parquet_and_duckdb(tmp_path: Path) -> None:
     made, path = key(), tmp_path / "batch.parquet"
     pq.write_table(seal_columns(plain(50), ["name", "phone"], made), path)
-    query = f"SELECT * FROM '{path}' WHERE section = '断面1' ORDER BY at DESC"
+    query = f"""SELECT * FROM '{path}' WHERE section = '断面1' ORDER BY "at" DESC"""
     with duckdb.connect() as session:
         found = session.execute(f"SET TimeZone = 'Asia/Shanghai'; {query}").to_arrow_table()
     found = found.set_column(0, "section", found["section"].dictionary_encode())
@@ -316,8 +316,10 @@ def test_a_point_of_small_order_gets_no_key() -> None:
         "x25519",
         "x25519:" + "0" * 32 + " " + base64.b64encode(bytes(range(32))).decode(),
         "rsa:" + "0" * 32 + " AAAA",
-    ]
-    + ["x25519:" + "0" * 32 + " AAAA", "x25519:" + "0" * 32 + " A", "mlkem768-x25519:" + "0" * 32 + " AAAA"],
+        "x25519:" + "0" * 32 + " AAAA",
+        "x25519:" + "0" * 32 + " A",
+        "mlkem768-x25519:" + "0" * 32 + " AAAA",
+    ],
 )
 def test_what_is_no_recipient(text: str) -> None:
     with pytest.raises(InvalidInputError):
