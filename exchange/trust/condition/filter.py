@@ -40,7 +40,8 @@ import pyarrow.compute as pc
 
 from exchange.errors import InvalidInputError, SchemaMismatchError
 from exchange.trust.condition import arrow, sql
-from exchange.trust.condition.build import READER, Builder, Contract
+from exchange.trust.condition.build import READER, Builder
+from exchange.trust.condition.column import Contract
 from exchange.trust.condition.parse import parse
 from exchange.trust.condition.term import Const, Term, columns_of
 

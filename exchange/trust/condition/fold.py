@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.trust.condition.parse import Node, Place, refuse
-from exchange.trust.condition.term import ERROR, MAX_WHOLE, Const, Kind, Plain
+from exchange.trust.condition.term import ERROR, MAX_WHOLE, Const, Kind, Plain, Term
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400_000_000
@@ -133,7 +133,14 @@ def duration(text: str, place: Place) -> int:
     return -int(total) if text.startswith("-") else int(total)
 
 
-def midnight(node: Node, value: Const) -> Const:
+def dated(node: Node, term: Term, beside: Kind) -> Term:
+    """The term, or its date where it is an instant at midnight beside a date column."""
+    if beside is not Kind.DATE or not isinstance(term, Const) or term.kind is not Kind.INSTANT:
+        return term
+    return _midnight(node, term)
+
+
+def _midnight(node: Node, value: Const) -> Const:
     """The date of an instant at midnight, UTC: what a date column is compared with."""
     if not isinstance(value.value, int) or value.value % _DAY:
         refuse(

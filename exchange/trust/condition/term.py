@@ -175,6 +175,12 @@ def chosen(condition: Term, yes: Term, no: Term) -> Term:
     return Choice(condition, yes, no)
 
 
+def same(op: str, left: Term, right: Term) -> Term:
+    """`==` or `!=` of two conditions; an error if either is one."""
+    equal = either((both((left, right)), both((negated(left), negated(right)))))
+    return equal if op == "==" else negated(equal)
+
+
 def columns_of(term: Term) -> frozenset[str]:
     """Every column that a term looks at."""
     match term:

@@ -89,7 +89,8 @@ def test_through_parquet_and_duckdb(tmp_path: Path) -> None:
     pq.write_table(seal_columns(plain(50), ["name", "phone"], made), path)
     query = f"""SELECT * FROM '{path}' WHERE section = '断面1' ORDER BY "at" DESC"""
     with duckdb.connect() as session:
-        found = session.execute(f"SET TimeZone = 'Asia/Shanghai'; {query}").to_arrow_table()
+        session.execute("SET TimeZone = 'Asia/Shanghai'")
+        found = session.sql(query).to_arrow_table()
     found = found.set_column(0, "section", found["section"].dictionary_encode())
     opened = open_columns(found, ["name", "phone"], TYPES, [made])
     rows = plain(50).filter(pc.field("section") == "断面1").sort_by([("at", "descending")])
