@@ -11,9 +11,9 @@ from exchange.trust.condition.column import Contract, kind_of
 from exchange.trust.condition.parse import Node, refuse
 from exchange.trust.condition.term import (
     ERROR,
-    MAX_WHOLE,
     Among,
     Arithmetic,
+    Choice,
     Column,
     Compare,
     Const,
@@ -26,9 +26,9 @@ from exchange.trust.condition.term import (
     both,
     chosen,
     either,
+    holds,
     measured,
     negated,
-    same,
 )
 
 MAX_LIST: Final = 1000
@@ -62,7 +62,7 @@ class Builder:
         self._columns = {column.name: column for column in contract.columns}
         self._reader = reader
         self._forms: Mapping[str, Callable[[Node], Term]] = {
-            "literal": _literal,
+            "literal": fold.literal,
             "field": self._field,
             "has": self._has,
             "call": self._call,
@@ -167,6 +167,8 @@ class Builder:
                 node.place,
                 "write row.x ? a == 1 : b == 1 for (row.x ? a : b) == 1",
             )
+        if holds(condition, Choice):
+            refuse("a choice in the condition of another", node.place, "write it with && and ||")
         return chosen(condition, yes, no)
 
     def _compare(self, node: Node) -> Term:
@@ -190,9 +192,7 @@ class Builder:
             return ERROR
         double = measured(left) or measured(right)
         if double:
-            _whole(node, right)
-        if left.kind is Kind.BOOL and not (isinstance(left, Column) and isinstance(right, Column | Const)):
-            return same(op, left, right)
+            fold.check_whole(node, right)
         return Compare(op, left, right, double)
 
     def _among(self, node: Node) -> Term:
@@ -285,24 +285,11 @@ class Builder:
             )
         if isinstance(left, Const) and isinstance(right, Const):
             return fold.reckon(node, op, left, right, kind)
-        _whole(node, left)
-        _whole(node, right)
+        if op == "%" and (holds(left, "%") or holds(right, "%")):
+            refuse("a remainder of a remainder", node.place)
+        fold.check_whole(node, left)
+        fold.check_whole(node, right)
         return Arithmetic(op, left, right, kind)
-
-
-def _literal(node: Node) -> Term:
-    kinds = {bool: Kind.BOOL, int: Kind.INT, float: Kind.DOUBLE, str: Kind.STRING}
-    if node.value is None:
-        return Const(Kind.NULL, None)
-    assert isinstance(node.value, bool | int | float | str)
-    return Const(kinds[type(node.value)], node.value)
-
-
-def _whole(node: Node, term: Term) -> None:
-    value = term.value if isinstance(term, Const) and term.kind is not Kind.DOUBLE else None
-    if isinstance(value, int) and abs(value) > MAX_WHOLE:
-        said = "a value too large to reckon with or to compare with a double"
-        refuse(said, node.place, f"whole numbers end at ±{MAX_WHOLE}, instants in 1684 and 2255", "range")
 
 
 def _null(node: Node, op: str, term: Term) -> Term:

@@ -42,6 +42,23 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
+def literal(node: Node) -> Const:
+    """A literal as a value."""
+    kinds = {bool: Kind.BOOL, int: Kind.INT, float: Kind.DOUBLE, str: Kind.STRING}
+    if node.value is None:
+        return Const(Kind.NULL, None)
+    assert isinstance(node.value, bool | int | float | str)
+    return Const(kinds[type(node.value)], node.value)
+
+
+def check_whole(node: Node, term: Term) -> None:
+    """Refuse a whole number or instant that a double does not hold exactly."""
+    value = term.value if isinstance(term, Const) and term.kind is not Kind.DOUBLE else None
+    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+        said = "a value too large to reckon with or to compare with a double"
+        refuse(said, node.place, f"whole numbers end at ±{MAX_WHOLE}, instants in 1684 and 2255", "range")
+
+
 def compare(op: str, left: Const, right: Const) -> Const:
     """Two values against each other; a string by its UTF-8 bytes."""
     if left.value is None or right.value is None:
