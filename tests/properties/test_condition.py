@@ -120,9 +120,20 @@ def reckoned(kind: str, far: bool) -> st.SearchStrategy[Tree]:
         else:
             signs = {"int": "+-*/%", "double": "+-*/", "duration": "+-"}[kind]
             made = st.tuples(st.sampled_from(signs), inner, right)
-        return made.map(lambda parts: ("arith", kind, *parts))
+        return made.map(lambda parts: ("arith", kind, *parts)).filter(lambda item: remainders(item) < 2)
 
     return st.recursive(base, extend, max_leaves=3)
+
+
+def remainders(tree: object) -> int:
+    """How many are nested."""
+    if not isinstance(tree, tuple):
+        return 0
+    return (tree[:3] == ("arith", "int", "%")) + max((remainders(item) for item in tree), default=0)
+
+
+def chooses(tree: object) -> bool:
+    return isinstance(tree, tuple) and (tree[:1] == ("if",) or any(chooses(item) for item in tree))
 
 
 def at() -> Tree:
@@ -167,7 +178,7 @@ def conditions(far: bool) -> st.SearchStrategy[Tree]:
         lambda inner: (
             inner.map(lambda item: ("not", item))
             | st.tuples(st.sampled_from(["and", "or", "same"]), inner, inner)
-            | st.tuples(st.just("if"), inner, inner, inner)
+            | st.tuples(st.just("if"), inner.filter(lambda item: not chooses(item)), inner, inner)
         ),
         max_leaves=6,
     )

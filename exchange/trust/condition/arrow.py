@@ -84,7 +84,7 @@ def _test(term: Term) -> pc.Expression:
     match term:
         case Compare(op=op, left=left, right=right, measured=double):
             guards = _guards(left) + _guards(right) if double else []
-            value = _double if double else _stored
+            value = _double if double else expression_of if left.kind is Kind.BOOL else _stored
             found = _COMPARE[op](value(left), value(right))
         case Among(item=item, values=listed, measured=double):
             guards = _guards(item) if double else []

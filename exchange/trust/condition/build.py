@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
-
-import pyarrow as pa
-from pyarrow import types
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from exchange.errors import LimitExceededError
 from exchange.trust.condition import fold
+from exchange.trust.condition.column import Contract, kind_of
 from exchange.trust.condition.parse import Node, refuse
 from exchange.trust.condition.term import (
     ERROR,
-    MAX_WHOLE,
     Among,
     Arithmetic,
+    Choice,
     Column,
     Compare,
     Const,
@@ -28,6 +26,7 @@ from exchange.trust.condition.term import (
     both,
     chosen,
     either,
+    holds,
     measured,
     negated,
 )
@@ -56,26 +55,6 @@ _TIMES: Final = {
 }
 
 
-class ContractColumn(Protocol):
-    """What a condition needs to know of a column."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def arrow_type(self) -> pa.DataType: ...
-    @property
-    def required(self) -> bool: ...
-    @property
-    def classification(self) -> str: ...
-
-
-class Contract(Protocol):
-    """What a condition needs to know of a contract; `exchange.contract.model.Contract` is one."""
-
-    @property
-    def columns(self) -> Sequence[ContractColumn]: ...
-
-
 class Builder:
     """Makes the term of one expression; raises InvalidInputError, with the place, for what cannot be one."""
 
@@ -83,7 +62,7 @@ class Builder:
         self._columns = {column.name: column for column in contract.columns}
         self._reader = reader
         self._forms: Mapping[str, Callable[[Node], Term]] = {
-            "literal": _literal,
+            "literal": fold.literal,
             "field": self._field,
             "has": self._has,
             "call": self._call,
@@ -188,6 +167,8 @@ class Builder:
                 node.place,
                 "write row.x ? a == 1 : b == 1 for (row.x ? a : b) == 1",
             )
+        if holds(condition, Choice):
+            refuse("a choice in the condition of another", node.place, "write it with && and ||")
         return chosen(condition, yes, no)
 
     def _compare(self, node: Node) -> Term:
@@ -198,7 +179,7 @@ class Builder:
         return self._compared(node, op, left, right)
 
     def _compared(self, node: Node, op: str, left: Term, right: Term) -> Term:
-        left, right = _dated(node, left, right.kind), _dated(node, right, left.kind)
+        left, right = fold.dated(node, left, right.kind), fold.dated(node, right, left.kind)
         if left.kind is not right.kind and {left.kind, right.kind} != _NUMBERS:
             refuse(f"a {left.kind} is compared with a {right.kind}", node.place, rule="type")
         if left.kind is Kind.BOOL and op in _MIRRORED:
@@ -211,9 +192,7 @@ class Builder:
             return ERROR
         double = measured(left) or measured(right)
         if double:
-            _whole(node, right)
-        if left.kind is Kind.BOOL and not (isinstance(left, Column) and isinstance(right, Column | Const)):
-            return _same(op, left, right)
+            fold.check_whole(node, right)
         return Compare(op, left, right, double)
 
     def _among(self, node: Node) -> Term:
@@ -226,7 +205,7 @@ class Builder:
         tests: list[Term] = []
         values: list[Plain] = []
         for each in listed.args:
-            value = _dated(each, self.term(each), item.kind)
+            value = fold.dated(each, self.term(each), item.kind)
             if not isinstance(value, Const) or value.kind is Kind.NULL:
                 refuse("a list of anything but values", each.place, "neither columns nor null stand in one")
             # types and errors are those of a comparison
@@ -306,45 +285,11 @@ class Builder:
             )
         if isinstance(left, Const) and isinstance(right, Const):
             return fold.reckon(node, op, left, right, kind)
-        _whole(node, left)
-        _whole(node, right)
+        if op == "%" and (holds(left, "%") or holds(right, "%")):
+            refuse("a remainder of a remainder", node.place)
+        fold.check_whole(node, left)
+        fold.check_whole(node, right)
         return Arithmetic(op, left, right, kind)
-
-
-def kind_of(kind: pa.DataType) -> Kind | None:
-    """The kind of a column's values; None where such columns cannot be compared."""
-    if types.is_boolean(kind):
-        return Kind.BOOL
-    if types.is_integer(kind):
-        return None if types.is_uint64(kind) else Kind.INT
-    if types.is_float32(kind) or types.is_float64(kind):
-        return Kind.DOUBLE
-    if types.is_string(kind) or types.is_large_string(kind):
-        return Kind.STRING
-    if types.is_date32(kind):
-        return Kind.DATE
-    return Kind.INSTANT if types.is_timestamp(kind) and kind.unit == "us" and kind.tz else None
-
-
-def _literal(node: Node) -> Term:
-    kinds = {bool: Kind.BOOL, int: Kind.INT, float: Kind.DOUBLE, str: Kind.STRING}
-    if node.value is None:
-        return Const(Kind.NULL, None)
-    assert isinstance(node.value, bool | int | float | str)
-    return Const(kinds[type(node.value)], node.value)
-
-
-def _dated(node: Node, term: Term, beside: Kind) -> Term:
-    if beside is not Kind.DATE or not isinstance(term, Const) or term.kind is not Kind.INSTANT:
-        return term
-    return fold.midnight(node, term)
-
-
-def _whole(node: Node, term: Term) -> None:
-    value = term.value if isinstance(term, Const) and term.kind is not Kind.DOUBLE else None
-    if isinstance(value, int) and abs(value) > MAX_WHOLE:
-        said = "a value too large to reckon with or to compare with a double"
-        refuse(said, node.place, f"whole numbers end at ±{MAX_WHOLE}, instants in 1684 and 2255", "range")
 
 
 def _null(node: Node, op: str, term: Term) -> Term:
@@ -357,8 +302,3 @@ def _null(node: Node, op: str, term: Term) -> Term:
     else:
         refuse("null beside anything but a column", node.place, "write row.x == null")
     return found if op == "!=" else negated(found)
-
-
-def _same(op: str, left: Term, right: Term) -> Term:
-    equal = either((both((left, right)), both((negated(left), negated(right)))))
-    return equal if op == "==" else negated(equal)

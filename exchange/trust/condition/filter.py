@@ -24,6 +24,7 @@ and expression yield NULL for an error, and WHERE, as well as Arrow's filter, dr
 - NaN, and a whole-number result beyond ±(2**53 − 1), and any division by zero, are errors. Arithmetic over instants
   ends in 1684 and 2255 for the same reason. All arithmetic is done in double precision and is exact within that.
 - a date column is compared with an instant at midnight, UTC; 32-bit numbers are widened before they are compared.
+- `%` does not nest, nor does `?:` in its own condition, so that what is written stays in proportion to the text.
 - types are checked when the condition is compiled; whole numbers and doubles may be compared, but not added up.
 - columns classified `restricted` are sealed: the hub cannot look into them, so no condition may.
 
@@ -40,7 +41,8 @@ import pyarrow.compute as pc
 
 from exchange.errors import InvalidInputError, SchemaMismatchError
 from exchange.trust.condition import arrow, sql
-from exchange.trust.condition.build import READER, Builder, Contract
+from exchange.trust.condition.build import READER, Builder
+from exchange.trust.condition.column import Contract
 from exchange.trust.condition.parse import parse
 from exchange.trust.condition.term import Const, Term, columns_of
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.trust.condition.parse import Node, Place, refuse
-from exchange.trust.condition.term import ERROR, MAX_WHOLE, Const, Kind, Plain
+from exchange.trust.condition.term import ERROR, MAX_WHOLE, Const, Kind, Plain, Term
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400_000_000
@@ -40,6 +40,23 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+def literal(node: Node) -> Const:
+    """A literal as a value."""
+    kinds = {bool: Kind.BOOL, int: Kind.INT, float: Kind.DOUBLE, str: Kind.STRING}
+    if node.value is None:
+        return Const(Kind.NULL, None)
+    assert isinstance(node.value, bool | int | float | str)
+    return Const(kinds[type(node.value)], node.value)
+
+
+def check_whole(node: Node, term: Term) -> None:
+    """Refuse a whole number or instant that a double does not hold exactly."""
+    value = term.value if isinstance(term, Const) and term.kind is not Kind.DOUBLE else None
+    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+        said = "a value too large to reckon with or to compare with a double"
+        refuse(said, node.place, f"whole numbers end at ±{MAX_WHOLE}, instants in 1684 and 2255", "range")
 
 
 def compare(op: str, left: Const, right: Const) -> Const:
@@ -133,7 +150,14 @@ def duration(text: str, place: Place) -> int:
     return -int(total) if text.startswith("-") else int(total)
 
 
-def midnight(node: Node, value: Const) -> Const:
+def dated(node: Node, term: Term, beside: Kind) -> Term:
+    """The term, or its date where it is an instant at midnight beside a date column."""
+    if beside is not Kind.DATE or not isinstance(term, Const) or term.kind is not Kind.INSTANT:
+        return term
+    return _midnight(node, term)
+
+
+def _midnight(node: Node, value: Const) -> Const:
     """The date of an instant at midnight, UTC: what a date column is compared with."""
     if not isinstance(value.value, int) or value.value % _DAY:
         refuse(

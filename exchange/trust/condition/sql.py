@@ -79,7 +79,7 @@ class _Writer:
         match term:
             case Compare(op=op, left=left, right=right, measured=double):
                 guards = self._guards(left) + self._guards(right) if double else []
-                value = self._double if double else self._stored
+                value = self._double if double else self.condition if left.kind is Kind.BOOL else self._stored
                 text = f"{value(left)} {_OPERATORS.get(op, op)} {value(right)}"
             case Among(item=item, values=listed, measured=double):
                 guards = self._guards(item) if double else []

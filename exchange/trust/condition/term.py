@@ -175,18 +175,32 @@ def chosen(condition: Term, yes: Term, no: Term) -> Term:
     return Choice(condition, yes, no)
 
 
+def holds(term: Term, what: type | str) -> bool:
+    """Whether a term contains a Choice, or arithmetic with that sign."""
+    if isinstance(term, Arithmetic) and term.op == what:
+        return True
+    if not isinstance(what, str) and isinstance(term, what):
+        return True
+    return any(holds(item, what) for item in parts_of(term))
+
+
+def parts_of(term: Term) -> tuple[Term, ...]:
+    """The terms right below."""
+    match term:
+        case And(items=items) | Or(items=items):
+            return items
+        case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
+            return (left, right)
+        case Choice(condition=condition, yes=yes, no=no):
+            return (condition, yes, no)
+        case Length(item=item) | Among(item=item) | Match(item=item) | Not(item=item):
+            return (item,)
+        case Column() | Const() | Has():
+            return ()
+
+
 def columns_of(term: Term) -> frozenset[str]:
     """Every column that a term looks at."""
-    match term:
-        case Column(name=name) | Has(name=name):
-            return frozenset((name,))
-        case Const():
-            return frozenset()
-        case And(items=items) | Or(items=items):
-            return frozenset().union(*(columns_of(item) for item in items))
-        case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
-            return columns_of(left) | columns_of(right)
-        case Choice(condition=condition, yes=yes, no=no):
-            return columns_of(condition) | columns_of(yes) | columns_of(no)
-        case Length(item=item) | Among(item=item) | Match(item=item) | Not(item=item):
-            return columns_of(item)
+    if isinstance(term, Column | Has):
+        return frozenset((term.name,))
+    return frozenset().union(*(columns_of(item) for item in parts_of(term)))

@@ -98,6 +98,10 @@ def open_columns(
         if name not in types:
             raise InvalidInputError(f"the type of column {name} is not given")
     _check(table, columns, ())
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise MalformedError(f"not a table: {str(error)[:120]}") from None
     opened: dict[str, list[pa.Array]] = {name: [] for name in columns}
     for start in range(0, table.num_rows if columns else 0, _ROWS):
         for name, array in _opened(table.slice(start, _ROWS), columns, types, known, start).items():

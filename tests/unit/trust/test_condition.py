@@ -47,6 +47,12 @@ REFUSED = [
         InvalidInputError,
         "a choice between values that depends on the row",
     ),
+    (
+        "(row.automatic ? true : has(row.note)) ? true : false",
+        InvalidInputError,
+        "in the condition of another",
+    ),
+    ("row.count % 3 % 2 == 1", InvalidInputError, "a remainder of a remainder"),
     ("row.at > timestamp('2026-01-01')", InvalidInputError, "write 2026-01-01T08:00:00+08:00"),
     ("row.at > timestamp(row.note)", InvalidInputError, "anything but a literal"),
     (
@@ -111,6 +117,30 @@ def test_refused(text: str, error: type[InvalidInputError], said: str) -> None:
 )
 def test_what_the_reader_alone_decides(text: str, always: bool | None) -> None:
     assert compile_condition(text, gauge(), READER).always is always
+
+
+DEEP = [
+    " == ".join(["row.automatic"] * 30),
+    "(" * 15 + "row.automatic" + " == (row.count == 1))" * 15,
+    " * ".join(["row.count"] * 28) + " == 1",
+    " && ".join(["row.count % 3 == 1"] * 180),
+    "row.automatic ? true : " * 20 + "false",
+    " / ".join(["row.level"] * 28) + " in [1.0, 2.0]",
+    "(" * 9 + "row.count" + " + row.count) * (row.count + row.count)" * 9 + " == 1",
+    "!(" * 15 + "row.note == 'a'" + ")" * 15,
+    "row.count in [" + ",".join(map(str, range(1000))) + "]",
+]
+
+
+@pytest.mark.parametrize("text", DEEP, ids=[text[:30] for text in DEEP])
+def test_what_is_written_does_not_grow_beyond_measure(text: str) -> None:
+    began = time.process_time()
+    found = compile_condition(text, contract(), READER)
+    assert time.process_time() - began < 1
+    assert len(found.sql) < 100_000
+    batch = pa.record_batch({"count": pa.array([1, None], pa.int32())})
+    assert len(found.mask(batch)) == 2
+    assert time.process_time() - began < 2
 
 
 def test_a_field_that_the_reader_lacks_grants_nothing() -> None:

@@ -87,9 +87,10 @@ def test_any_rows_of_any_batches_in_any_order() -> None:
 def test_through_parquet_and_duckdb(tmp_path: Path) -> None:
     made, path = key(), tmp_path / "batch.parquet"
     pq.write_table(seal_columns(plain(50), ["name", "phone"], made), path)
-    query = f"SELECT * FROM '{path}' WHERE section = '断面1' ORDER BY at DESC"
+    query = f"""SELECT * FROM '{path}' WHERE section = '断面1' ORDER BY "at" DESC"""
     with duckdb.connect() as session:
-        found = session.execute(f"SET TimeZone = 'Asia/Shanghai'; {query}").to_arrow_table()
+        session.execute("SET TimeZone = 'Asia/Shanghai'")
+        found = session.sql(query).to_arrow_table()
     found = found.set_column(0, "section", found["section"].dictionary_encode())
     opened = open_columns(found, ["name", "phone"], TYPES, [made])
     rows = plain(50).filter(pc.field("section") == "断面1").sort_by([("at", "descending")])
