@@ -97,6 +97,11 @@ async def serving(root: Path) -> AsyncIterator[Setting]:
             await server.stop(None)
 
 
+async def to_the_end(call: Any) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
 def roster(denied: Denied, until: datetime) -> Roster:
     return Roster({"510000": entry("510000", authority=SICHUAN)}, denied, 1, until)
 
@@ -117,8 +122,7 @@ def test_an_open_stream_ends(tmp_path: Path, change: Roster, error: type[Excepti
             assert await call.read() == b"tick"
             setting.standing.accept(change)
             with pytest.raises(grpc.RpcError) as caught:
-                while await call.read() is not grpc.aio.EOF:
-                    pass
+                await to_the_end(call)
             assert isinstance(error_of(caught.value), error)
             assert setting.ticks.closed
 
