@@ -126,6 +126,7 @@ class Federation:
     """How often a hub asks for the federation's metadata, and how long what the founders sign is good for."""
 
     refresh_seconds: float = 60.0
+    # How long one peer may take for all files of a round.
     fetch_seconds: float = 10.0
     root_days: int = 365
     targets_days: int = 90

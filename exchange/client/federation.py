@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,15 +20,17 @@ def metadata_of(
     """A function from the path of a published file to its bytes, None where the peer has none.
 
     `authorities` are those of the peer's jurisdiction and of no other. The function raises what the peer answered,
-    UnavailableError where it does not within `seconds`.
+    UnavailableError where it has not given all files within `seconds`: a slow peer must not hold up the others.
     """
     credentials = grpc.ssl_channel_credentials(authorities, key, chain)
     with grpc.secure_channel(address, credentials) as channel:
         stub = federation_pb2_grpc.FederationServiceStub(channel)
+        until = time.monotonic() + seconds
 
         def fetch(path: str) -> bytes | None:
+            request = federation_pb2.GetMetadataRequest(path=path)
             try:
-                return stub.GetMetadata(federation_pb2.GetMetadataRequest(path=path), timeout=seconds).data
+                return stub.GetMetadata(request, timeout=max(0.0, until - time.monotonic())).data
             except grpc.RpcError as error:
                 found = error_of(error)
                 if isinstance(found, NotFoundError):

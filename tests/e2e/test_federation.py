@@ -17,6 +17,7 @@ import pytest
 from cryptography import x509
 
 from demo.hub import HubProcess, hechuan
+from demo.sample import monitoring_sections
 from exchange.client import connect
 from exchange.client.call import error_of
 from exchange.errors import (
@@ -25,6 +26,7 @@ from exchange.errors import (
     MalformedError,
     NotFoundError,
     PermissionDeniedError,
+    SignatureInvalidError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -66,6 +68,8 @@ def until_error(attempt: Callable[[], object]) -> HechuanError:
     while time.monotonic() < deadline:
         try:
             attempt()
+        except HechuanError as error:
+            return error
         except grpc.RpcError as error:
             return error_of(error)
     raise AssertionError("it never failed")
@@ -180,6 +184,18 @@ def test_a_denial_ends_an_open_watch(basin: Basin) -> None:
     with connect(basin.deaf) as own:
         found = until_error(lambda: own.member.GetSelf(member_pb2.GetSelfRequest()))
         assert found.detail["reason"] == "DENIED"
+
+
+def test_a_denied_signing_key_signs_nothing_more(basin: Basin) -> None:
+    home = basin.chongqing.enroll("key-lost")
+    rows = monitoring_sections()
+    with connect(home) as client:
+        client.publish("monitoring-section", rows)
+        keyid = client.profile.signing_key().keyid
+        hechuan("federation", "deny", basin.chongqing.directory, "--key", keyid)
+        basin.publish()
+        error = until_error(lambda: client.publish("monitoring-section", rows))
+    assert isinstance(error, SignatureInvalidError)
 
 
 def test_a_revocation_ends_an_open_watch(basin: Basin) -> None:

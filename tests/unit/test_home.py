@@ -58,6 +58,14 @@ def test_the_card_says_what_the_keys_are(home: HubDirectory) -> None:
     assert card.authority.encode() == home.ca_certificate.read_bytes()
 
 
+def test_a_hub_from_before_gets_a_witness_key(home: HubDirectory) -> None:
+    home.witness_key.unlink()
+    card = home.card("localhost:8443")
+    assert VerifierKey.parse(card.witness_key) == home.witness_verifier()
+    assert home.witness_verifier().name == "hechuan/500000/witness"
+    assert home.witness_key.stat().st_mode & 0o777 == 0o600
+
+
 def test_another_jurisdiction_is_trusted_for_itself_only(home: HubDirectory) -> None:
     sichuan = Authority.create("510000", 30, NOW)
     home.trust_authority("510000", sichuan.certificate_pem)

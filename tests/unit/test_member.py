@@ -22,6 +22,7 @@ from exchange.member import (
     key_statement,
     log_origin,
     new_secret,
+    witness_name,
 )
 from exchange.trust.authority import Authority
 from exchange.trust.canonical import parse_canonical
@@ -74,6 +75,22 @@ def test_a_fingerprint_follows_the_keys_not_the_address() -> None:
     changed = HubCard("500000", CARD.address, AUTHORITY, str(LOG), str(SigningKey.generate().verify_key))
     assert moved.fingerprint == CARD.fingerprint != changed.fingerprint
     assert len(CARD.fingerprint.split()) == 8
+
+
+def test_a_witness_key_may_come_later_and_never_change() -> None:
+    def witness() -> str:
+        key = SigningKey.generate().verify_key.public
+        return str(VerifierKey(witness_name("500000"), key, SignatureType.COSIGNATURE))
+
+    newer = replace(CARD, witness_key=witness())
+    assert HubCard.parse(newer.to_bytes()) == newer
+    assert b"witness_key" not in CARD.to_bytes()
+    assert newer.continues(CARD)
+    assert not CARD.continues(newer)
+    assert not replace(CARD, witness_key=witness()).continues(newer)
+    for key in (str(LOG), str(VerifierKey(witness_name("500000"), STATEMENT.verify_key.public)), "x"):
+        with pytest.raises(MalformedError):
+            replace(CARD, witness_key=key)
 
 
 @pytest.mark.parametrize("text", ["localhost:1", "127.0.0.1:65535", "[::1]:8443", "a-b.example:443", "x:1"])

@@ -12,7 +12,7 @@ from exchange import errors
 from exchange.batch.manifest import Manifest
 from exchange.serve.status import STATUS
 from exchange.trust.canonical import canonical
-from exchange.v1 import catalog_pb2, exchange_pb2, ledger_pb2, member_pb2
+from exchange.v1 import catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_every_member_of_a_manifest_is_told() -> None:
 def test_every_vector_and_call_is_named() -> None:
     for path in (ROOT / "tests" / "vectors").glob("*.json"):
         assert f"`{path.name}`" in PAGE
-    for module in (catalog_pb2, exchange_pb2, ledger_pb2, member_pb2):
+    for module in (catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 assert method.name in PAGE, method.full_name
