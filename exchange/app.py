@@ -105,7 +105,8 @@ def build(directory: Path) -> Application:
     contracts = ContractRegistry(ledger)
     refresh = settings.identity.revocation_refresh_seconds
     keys, checks = KeyRing(ledger, refresh), CheckRoom(ledger, objects, engine, contracts, refresh)
-    log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
+    log_key = home.signer(home.log_key, settings.keys.log)
+    statement_key = home.signer(home.statement_key, settings.keys.statement)
     verifier, second = home.log_verifier(), home.log_mldsa_verifier()
     others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
     signer = LogSigner(verifier, log_key.sign, others)

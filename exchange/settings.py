@@ -106,6 +106,17 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Where signing keys are: `file` (in keys/), or a pkcs11: URI (RFC 7512) of a key in a token.
+
+    The log's ML-DSA key is always a file.
+    """
+
+    log: str = "file"
+    statement: str = "file"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -114,6 +125,7 @@ class Settings:
     limit: Limit = field(default_factory=Limit)
     identity: Identity = field(default_factory=Identity)
     serve: Serve = field(default_factory=Serve)
+    keys: Keys = field(default_factory=Keys)
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from exchange.cli import agency, contracts, hub, operate, partner
+from exchange.cli import agency, contracts, hub, key, operate, partner
 from exchange.errors import HechuanError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(key.app, name="key")
 partner.register(app)
 operate.register(app)
 
