@@ -8,6 +8,7 @@ keys/log-mldsa.key          signs them a second time; ML-DSA-44, the same name; 
 keys/statement.key          signs what the hub tells readers
 keys/witness.key            cosigns checkpoints of other hubs; Ed25519, named hechuan/<jurisdiction>/witness
 trust/peers/<jurisdiction>.json  cards of hubs that this one federates with by hand, without a roster
+keys/log.pub statement.pub  public halves, in the place of the key where that is in a token
 trust/<jurisdiction>.pem    authorities that may vouch for that jurisdiction's agencies, its own included
 issued/<name>-<serial>.pem  certificates this authority gave out
 federation/                 what the hub knows of its federation, once it has joined one: exchange/store/tuf
@@ -23,13 +24,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from exchange.errors import ConflictError, InvalidInputError, NotFoundError
+from exchange.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError, UntrustedError
 from exchange.ids import parse_address, parse_jurisdiction
 from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import HubCard, log_origin, witness_name
+from exchange.settings import Keys
 from exchange.trust.authority import Authority
+from exchange.trust.custody import FILE, open_signer
 from exchange.trust.identity import TrustBundle
-from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.keys import Signer, SigningKey, VerifyKey
 from exchange.trust.secret import (
     make_private_directory,
     read_public,
@@ -39,6 +42,7 @@ from exchange.trust.secret import (
 
 LOG_ALGORITHM = "ed25519"
 LOG_MLDSA_ALGORITHM = "ml-dsa-44"
+IN_FILES = Keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,28 @@ class HubDirectory:
         make_private_directory(self.trust / "peers")
         replace_private(self.trust / "peers" / f"{card.jurisdiction}.json", card.to_bytes())
 
+    def public_half(self, key: Path) -> VerifyKey:
+        """Of the log's or the statement key: what its .pub says where it is in a token, otherwise of the key file."""
+        published = key.with_suffix(".pub")
+        if not published.exists():
+            return SigningKey.load(key).verify_key
+        try:
+            return VerifyKey.parse(read_public(published).decode().strip())
+        except UnicodeDecodeError:
+            raise MalformedError(f"无法读取 / cannot read {published}") from None
+
+    def signer(self, key: Path, where: str) -> Signer:
+        """The key from where the settings say it is; raises UntrustedError for another than the card shows."""
+        found = open_signer(where, key)
+        if found.verify_key != self.public_half(key):
+            raise UntrustedError(
+                f"签名密钥与名片不符 / the key at {where} is not the one that {key.stem}.pub and the hub's card show"
+            )
+        return found
+
     def log_verifier(self) -> VerifierKey:
         """The public half of the log's key, under the log's name."""
-        return VerifierKey(
-            log_origin(self.authority().jurisdiction), SigningKey.load(self.log_key).verify_key.public
-        )
+        return ed25519_verifier(self.authority().jurisdiction, self.public_half(self.log_key))
 
     def witness_verifier(self) -> VerifierKey:
         """The public half of the witness key; a hub from before there were any makes one now."""
@@ -166,7 +187,7 @@ class HubDirectory:
             address=address,
             authority=read_public(self.ca_certificate).decode(),
             log_key=str(self.log_verifier()),
-            statement_key=str(SigningKey.load(self.statement_key).verify_key),
+            statement_key=str(self.public_half(self.statement_key)),
             witness_key=str(self.witness_verifier()),
             log_mldsa_key=str(self.log_mldsa_verifier() or ""),
         )
@@ -190,6 +211,13 @@ class HubDirectory:
         return parse_address(f"[{host}]:{number}" if ":" in host else f"{host}:{number}")
 
 
+def ed25519_verifier(jurisdiction: str, key: VerifyKey) -> VerifierKey:
+    """A log's Ed25519 key under the log's name; raises InvalidInputError for a key of another algorithm."""
+    if key.algorithm != LOG_ALGORITHM:
+        raise InvalidInputError(f"the log's key is of {key.algorithm}, it must be of {LOG_ALGORITHM}")
+    return VerifierKey(log_origin(jurisdiction), key.public)
+
+
 def mldsa_verifier(jurisdiction: str, key: VerifyKey) -> VerifierKey:
     """A log's ML-DSA-44 key under the log's name; raises InvalidInputError for a key of another algorithm."""
     if key.algorithm != LOG_MLDSA_ALGORITHM:
@@ -205,13 +233,19 @@ def found_hub(
     now: datetime,
     ca_days: int,
     hub_days: int,
+    keys: Keys = IN_FILES,
 ) -> None:
     """Make a hub's directory: keys and certificates first, `settings` (the text of hub.toml) last.
 
-    Raises ConflictError where a hub, or a part of one, is there already.
+    Signing keys that `keys` puts into a token must be there already. Raises ConflictError where a hub, or a part of
+    one, is there already, and as `open_signer` does.
     """
     if home.settings.exists():
         raise ConflictError(f"此目录已有枢纽 / a hub is in this directory already: {home.root}")
+    places = {home.log_key: keys.log, home.statement_key: keys.statement}
+    held = {path: open_signer(where, path).verify_key for path, where in places.items() if where != FILE}
+    if home.log_key in held:
+        ed25519_verifier(jurisdiction, held[home.log_key])
     for directory in (home.root, home.ca_key.parent, home.trust, home.state):
         make_private_directory(directory)
     authority = Authority.create(jurisdiction, ca_days, now)
@@ -219,10 +253,13 @@ def found_hub(
     authority.save(home.ca_key, home.ca_certificate)
     write_private(home.hub_key, key)
     write_private(home.hub_certificate, chain)
-    SigningKey.generate(LOG_ALGORITHM).save(home.log_key)
     SigningKey.generate(LOG_MLDSA_ALGORITHM).save(home.log_mldsa_key)
-    SigningKey.generate().save(home.statement_key)
     SigningKey.generate(LOG_ALGORITHM).save(home.witness_key)
+    for path in places:
+        if path in held:
+            write_private(path.with_suffix(".pub"), f"{held[path]}\n".encode())
+        else:
+            SigningKey.generate(LOG_ALGORITHM).save(path)
     write_private(home.trust / f"{jurisdiction}.pem", authority.certificate_pem)
     write_private(home.settings, settings.encode())
 

@@ -74,6 +74,7 @@ class EntryKind(StrEnum):
     KEY = "key"
     REVOCATION = "revocation"
     AGREEMENT = "agreement"
+    RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,18 @@ class MoveRecord:
     recorded_at: datetime
 
 
-Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord
+@dataclass(frozen=True, slots=True)
+class RecipientRecord:
+    """A public key that an agency lets batch keys be wrapped for."""
+
+    index: int
+    id: str
+    agency: AgencyId
+    public_key: str
+    recorded_at: datetime
+
+
+Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord | RecipientRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +293,9 @@ class LedgerStore(Protocol):
 
     def revocations(self) -> Sequence[RevocationRecord]: ...
 
+    def recipients(self, agency: AgencyId | None = None) -> Sequence[RecipientRecord]:
+        """Recipient keys, newest first."""
+
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         """All moves of agreements with index >= start, in ledger order."""
 
@@ -357,6 +372,32 @@ class AccessLog(Protocol):
         self, owner: AgencyId, dataset: DatasetId | None, before: datetime | None, limit: int
     ) -> Sequence[AccessRecord]:
         """Reads of an owner's datasets, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A batch key wrapped for one recipient under one agreement; `envelope` is the publisher's, with the key inside."""
+
+    key: str
+    dataset: DatasetId
+    agreement: str
+    recipient: str
+    envelope: bytes
+
+
+class SealStore(Protocol):
+    """Wrapped batch keys. Outside the ledger, which forgets nothing."""
+
+    def keep_keys(self, keys: Sequence[SealedKey]) -> None:
+        """Durable on return; the same key for the same recipient and agreement again takes its place."""
+
+    def sealed_keys(self, dataset: DatasetId, agreements: Sequence[str]) -> Sequence[SealedKey]:
+        """Wrapped keys of a dataset under these agreements."""
+
+    def erase_key(self, key: str, dataset: DatasetId, at: datetime) -> int:
+        """Remove every wrapped copy, remember that the key is erased, in one step; how many copies there were."""
+
+    def is_erased(self, key: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,17 @@ class Federation:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Where signing keys are: `file` (in keys/), or a pkcs11: URI (RFC 7512) of a key in a token.
+
+    The log's ML-DSA key is always a file.
+    """
+
+    log: str = "file"
+    statement: str = "file"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -145,6 +156,7 @@ class Settings:
     agreement: Agreement = field(default_factory=Agreement)
     serve: Serve = field(default_factory=Serve)
     federation: Federation = field(default_factory=Federation)
+    keys: Keys = field(default_factory=Keys)
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

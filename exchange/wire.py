@@ -15,8 +15,16 @@ from exchange.contract.compat import Verdict as Compatibility
 from exchange.contract.model import Contract, Severity
 from exchange.errors import InvalidInputError, MalformedError
 from exchange.ids import ContractRef, DatasetId
-from exchange.ports import AccessRecord, BatchRecord, ContractRecord, DatasetRecord, Entry, KeyRecord
-from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2
+from exchange.ports import (
+    AccessRecord,
+    BatchRecord,
+    ContractRecord,
+    DatasetRecord,
+    Entry,
+    KeyRecord,
+    RecipientRecord,
+)
+from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2, seal_pb2
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
@@ -285,6 +293,16 @@ def read(record: AccessRecord) -> agreement_pb2.Read:
         rows=record.rows or 0,
         bytes=record.bytes or 0,
         outcome=record.outcome,
+    )
+
+
+def recipient(record: RecipientRecord) -> seal_pb2.Recipient:
+    """A registered recipient key."""
+    return seal_pb2.Recipient(
+        id=record.id,
+        agency=str(record.agency),
+        public_key=record.public_key,
+        registered_at=timestamp(record.recorded_at),
     )
 
 

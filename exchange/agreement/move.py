@@ -21,7 +21,7 @@ from exchange.errors import InvalidInputError, LimitExceededError, MalformedErro
 from exchange.ids import AgencyId, digest_of, parse_digest
 from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope, Signature, sign
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import Signer
 
 MOVE_TYPE: Final = "application/vnd.hechuan.agreement-move+json"
 MAX_MOVE_BYTES: Final = 32 << 10
@@ -145,7 +145,7 @@ def propose(
     act: Act,
     terms: Terms,
     previous: str | None,
-    key: SigningKey,
+    key: Signer,
     by: AgencyId,
     at: datetime,
     reason: str = "",
@@ -156,7 +156,7 @@ def propose(
 
 
 def answer(
-    act: Act, terms: Terms, previous: str, key: SigningKey, by: AgencyId, at: datetime, reason: str = ""
+    act: Act, terms: Terms, previous: str, key: Signer, by: AgencyId, at: datetime, reason: str = ""
 ) -> Envelope:
     """Any other signed move; `terms` are those that stand, and are signed where the move calls for it."""
     own = sign(terms.to_json(), TERMS_TYPE, key).signatures[0] if act.signs_terms else None

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from exchange.store.posix import PosixObjectStore
 from exchange.store.s3 import S3ObjectStore
 from exchange.store.sql import SqlLedgerStore
 from exchange.store.sql.federation import SqlFederationStore
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import Signer, SigningKey
 
 
 class SystemClock:
@@ -65,7 +66,7 @@ class Application:
     agreements: Agreements
     granter: Granter
     side: SqlFederationStore
-    statement_key: SigningKey
+    statement_key: Signer
 
     def reader_of(self, replica: Replica) -> Reader:
         """Reads a peer's datasets from the copy of its ledger, under the agreements that this hub knows."""
@@ -91,29 +92,39 @@ class Application:
         self.ledger.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything else stands on: directory, settings, clock, stores."""
+
+    home: HubDirectory
+    settings: Settings
+    clock: Clock
+    ledger: SqlLedgerStore
+    objects: PosixObjectStore | S3ObjectStore
+    engine: DuckTableEngine
+    spool: Path
+
+
 def build(directory: Path) -> Application:
     """Open a hub's directory; raises InvalidInputError, StorageError."""
-    home = HubDirectory(directory)
-    settings = load_settings(home.settings)
-    clock = SystemClock()
-    hub = settings.hub.jurisdiction
-    ledger = open_ledger(settings.store, home.state)
-    objects = open_objects(settings.store, home.state)
-    spool = home.state / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
-    contracts = ContractRegistry(ledger)
-    refresh = settings.identity.revocation_refresh_seconds
+    ground = _ground(directory)
+    home, settings, clock, ledger = ground.home, ground.settings, ground.clock, ground.ledger
+    objects, engine = ground.objects, ground.engine
+    hub, limit, refresh = settings.hub.jurisdiction, settings.limit, _refresh(settings)
     standing = standing_of(home)
-    keys = KeyRing(ledger, refresh, standing.denied_keys)
+    contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
-    log_key, statement_key = SigningKey.load(home.log_key), SigningKey.load(home.statement_key)
-    verifier, second = home.log_verifier(), home.log_mldsa_verifier()
-    others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
-    signer = LogSigner(verifier, log_key.sign, others)
-    most = settings.serve.group_commit_max
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
-    appender = Appender(ledger, objects, signer, hub, clock, most, _observer(keys, checks, book))
+    statement_key = home.signer(home.statement_key, settings.keys.statement)
+    appender = Appender(
+        ledger,
+        objects,
+        _log_signer(home, settings),
+        hub,
+        clock,
+        settings.serve.group_commit_max,
+        _observer(keys, checks, book),
+    )
     side = ledger.federation()
     granter = Granter(book, contracts, side, clock)
     return Application(
@@ -127,12 +138,10 @@ def build(directory: Path) -> Application:
         contracts=contracts,
         keys=keys,
         appender=appender,
-        catalogue=Catalogue(contracts, keys, appender, hub, settings.limit),
-        publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, settings.limit, spool),
-        reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, settings.limit, granter),
-        facts=HubFacts(
-            hub, str(verifier), str(statement_key.verify_key), version("hechuan"), str(second or "")
-        ),
+        catalogue=Catalogue(contracts, keys, appender, hub, limit),
+        publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, limit, ground.spool),
+        reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, limit, granter),
+        facts=_facts(home, hub, statement_key),
         book=book,
         agreements=Agreements(
             ledger,
@@ -141,12 +150,49 @@ def build(directory: Path) -> Application:
             appender,
             clock,
             hub,
-            lambda terms: check_terms(contracts, terms),
-            settings.limit.clock_skew_seconds,
+            partial(check_terms, contracts),
+            limit.clock_skew_seconds,
         ),
         granter=granter,
         side=side,
         statement_key=statement_key,
+    )
+
+
+def _ground(directory: Path) -> _Ground:
+    home = HubDirectory(directory)
+    settings = load_settings(home.settings)
+    spool = home.state / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    return _Ground(
+        home=home,
+        settings=settings,
+        clock=SystemClock(),
+        ledger=open_ledger(settings.store, home.state),
+        objects=open_objects(settings.store, home.state),
+        engine=DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-"))),
+        spool=spool,
+    )
+
+
+def _refresh(settings: Settings) -> float:
+    return settings.identity.revocation_refresh_seconds
+
+
+def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
+    """Ed25519, and ML-DSA beside it where the hub has that key."""
+    second = home.log_mldsa_verifier()
+    others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
+    return LogSigner(home.log_verifier(), home.signer(home.log_key, settings.keys.log).sign, others)
+
+
+def _facts(home: HubDirectory, hub: str, statement_key: Signer) -> HubFacts:
+    return HubFacts(
+        hub,
+        str(home.log_verifier()),
+        str(statement_key.verify_key),
+        version("hechuan"),
+        str(home.log_mldsa_verifier() or ""),
     )
 
 

@@ -10,12 +10,14 @@ from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
 from exchange.flow.replicate import Mirror, Replica
+from exchange.flow.sealing import Sealing
 from exchange.flow.witness import Notary, Witness
 from exchange.home import HubDirectory
 from exchange.ledger import VerifierKey
 from exchange.member import HubCard
 from exchange.ports import Clock
 from exchange.serve.route import Router
+from exchange.serve.seal import recipients_of
 from exchange.store import open_replica
 from exchange.store.sql import SqlLedgerStore
 from exchange.trust.keys import SigningKey, VerifyKey
@@ -45,6 +47,16 @@ class Federated:
             application.reader_of,
             application.settings.hub.jurisdiction,
             application.statement_key,
+        )
+
+        hub = application.settings.hub.jurisdiction
+        self.sealing = Sealing(
+            application.side,
+            application.book,
+            application.keys,
+            application.appender,
+            application.clock,
+            lambda agency: recipients_of(application.ledger, self.links, hub, agency),
         )
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
+from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.tls import TlsFiles
 from exchange.store.tuf import FederationDirectory
@@ -35,6 +36,7 @@ from exchange.v1 import (
     ledger_pb2_grpc,
     member_pb2_grpc,
     peer_pb2_grpc,
+    seal_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -46,6 +48,7 @@ SERVICES = (
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
+    "exchange.v1.SealService",
 )
 
 
@@ -111,10 +114,13 @@ def _add_services(
     )
     place = FederationDirectory(application.home.federation)
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
-    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application))
+    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), federated.links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
     peer = PeerServicer(gate, ledger, feed, federated.witness)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    hub = application.settings.hub.jurisdiction
+    seal = SealServicer(gate, federated.sealing, ledger, federated.links, hub)
+    seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(
         gate,
         application.agreements,

@@ -1,11 +1,13 @@
 """The manifest: what a publisher signs about a batch.
 
-Canonical form: RFC 8785 JSON with exactly the members of `Manifest`; absent values are null. A batch's id is the
+Canonical form: RFC 8785 JSON with exactly the members of `Manifest`; absent values are null, but `seal` is there only
+where columns are sealed. A batch's id is the
 SHA-256 of those bytes. PROTOCOL.md, section Manifest.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from exchange.ids import AgencyId, ContractRef, DatasetId, parse_digest
 
 PAYLOAD_TYPE: Final = "application/vnd.hechuan.manifest+json"
 _MAX_KEY = 128
+_SEAL_KEY = re.compile(r"seal-1:[0-9a-f]{32}")
 _OFFSET: Final = len("+00:00")
 _MAX_CORRECTS = 100
 _E = TypeVar("_E", bound=StrEnum)
@@ -48,6 +51,22 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """Which columns of a batch are sealed, under which key, and the contract (digest) they were checked against before.
+
+    The publisher answers for that check: nobody else can repeat it without the key.
+    """
+
+    columns: tuple[str, ...]
+    key: str
+    checked: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's member `seal`; the manifest of a batch without sealed columns has none."""
+        return {"checked": self.checked, "columns": list(self.columns), "key": self.key}
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A batch in a few lines. `digest` and `bytes` are of the bytes as sent; `rows` may be unknown for text."""
 
@@ -64,10 +83,12 @@ class Manifest:
     expires_at: datetime
     idempotency_key: str
     corrects: tuple[str, ...] = ()
+    seal: Seal | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value to canonicalise and sign."""
-        return {
+        sealed = {} if self.seal is None else {"seal": self.seal.to_json()}
+        return sealed | {
             "bytes": self.bytes,
             "contract": str(self.contract),
             "corrects": list(self.corrects),
@@ -103,6 +124,7 @@ class Manifest:
             expires_at=parse_instant(_text(members, "expires_at")),
             idempotency_key=_key(_text(members, "idempotency_key")),
             corrects=_corrects(members["corrects"]),
+            seal=_seal(members["seal"]) if "seal" in members else None,
         )
 
 
@@ -134,8 +156,8 @@ def _members(value: object) -> Mapping[str, Any]:
         raise MalformedError("manifest is not a JSON object")
     if value.get("v") != 1 or isinstance(value.get("v"), bool):
         raise MalformedError("manifest version v must be 1")
-    if value.keys() != _MEMBERS:
-        odd = ", ".join(sorted(map(str, value.keys() ^ _MEMBERS)))
+    if value.keys() - {"seal"} != _MEMBERS:
+        odd = ", ".join(sorted(map(str, (value.keys() - {"seal"}) ^ _MEMBERS)))
         raise MalformedError(f"manifest has missing or unknown members: {odd[:200]}")
     return value
 
@@ -179,6 +201,17 @@ def _key(text: str) -> str:
             f"manifest member idempotency_key is not 1 to {_MAX_KEY} printable ASCII characters"
         )
     return text
+
+
+def _seal(value: object) -> Seal:
+    if not isinstance(value, dict) or value.keys() != {"checked", "columns", "key"}:
+        raise MalformedError("manifest member seal is not {checked, columns, key}")
+    columns, key = value["columns"], _text(value, "key")
+    if not isinstance(columns, list) or not columns or not all(isinstance(name, str) for name in columns):
+        raise MalformedError("manifest member seal.columns is not a list of names")
+    if not _SEAL_KEY.fullmatch(key):
+        raise MalformedError("manifest member seal.key is not seal-1:<32 hex digits>")
+    return Seal(tuple(columns), key, parse_digest(_text(value, "checked")))
 
 
 def _corrects(value: object) -> tuple[str, ...]:

@@ -17,12 +17,16 @@ from exchange.client.enrol import renew as renew_certificate
 from exchange.client.profile import Home, Profile
 from exchange.ids import AgencyId
 from exchange.member import HubCard, Invitation
+from exchange.trust.custody import FILE
 from exchange.trust.secret import read_public, write_private
 
 app = typer.Typer(help="An agency's membership. 机构入网。", no_args_is_help=True)
 out = Console(highlight=False)
 
 Directory = Annotated[Path, typer.Option("--home", envvar="HECHUAN_HOME", help="The agency's directory.")]
+Signing = Annotated[
+    str, typer.Option(help="pkcs11: URI of a signing key that `hechuan key new` made; a file otherwise.")
+]
 Card = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `hechuan hub card` wrote.")]
 
 
@@ -32,12 +36,13 @@ def enroll(
         Path, typer.Argument(exists=True, dir_okay=False, help="What `hechuan hub invite` wrote.")
     ],
     home: Directory,
+    signing: Signing = FILE,
 ) -> None:
     """Make keys, fetch the certificate, put the signing key into the ledger. Safe to repeat. 凭邀请入网。"""
     now = datetime.now(UTC)
     invited = Invitation.parse(read_public(invitation))
     _fingerprint(invited.card)
-    profile = enroll_agency(invited, home, now)
+    profile = enroll_agency(invited, home, now, signing)
     _register(profile, now)
     _describe(profile)
 
@@ -49,9 +54,10 @@ def csr(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="New file; standard output otherwise.")
     ] = None,
+    signing: Signing = FILE,
 ) -> None:
     """Make keys and a certificate request, to be carried to the hub by hand. 生成证书请求（离线）。"""
-    request = Home(home).prepare(AgencyId.parse(agency))
+    request = Home(home).prepare(AgencyId.parse(agency), signing)
     if output:
         write_private(output, request)
     else:
@@ -131,7 +137,7 @@ def _describe(profile: Profile) -> None:
     out.print(f"agency 机构       {profile.agency}")
     out.print(f"certificate 证书  {serial}", soft_wrap=True)
     out.print(f"until 有效至      {until:%Y-%m-%d %H:%M} UTC")
-    out.print(f"signing key 签名  {profile.signing_key().keyid}", soft_wrap=True)
+    out.print(f"signing key 签名  {profile.signing_key().verify_key.keyid}", soft_wrap=True)
     for jurisdiction in profile.joined():
         card = Profile.load(profile.home.root, jurisdiction).card
         out.print(

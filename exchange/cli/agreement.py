@@ -21,9 +21,8 @@ from exchange.client.agreement import (
     get_agreement,
     list_agreements,
     list_reads,
-    move_agreement,
-    propose_terms,
 )
+from exchange.client.seal import erase_key, give_keys, register_recipient
 from exchange.errors import InvalidInputError
 from exchange.v1 import agreement_pb2
 
@@ -63,10 +62,9 @@ def propose(
 ) -> None:
     """Ask for a dataset, or offer one's own; with --counter, other terms. 申请、提议或还价。"""
     with connect(home, hub) as client:
-        moved = propose_terms(
-            client,
+        moved = client.propose(
             dataset,
-            to or str(client.profile.agency),
+            to,
             purpose=purpose,
             until=datetime.now(UTC) + timedelta(days=days),
             columns=[name.strip() for name in columns.split(",") if name.strip()],
@@ -83,28 +81,28 @@ def propose(
 def sign(agreement: Id, home: Home, reason: Reason = "", hub: Hub = None) -> None:
     """Say yes to what stands: accept, agree, verify or finalize, whichever is next. 同意并签署。"""
     with connect(home, hub) as client:
-        _show_moved(move_agreement(client, agreement, None, reason))
+        _show_moved(client.sign(agreement, None, reason))
 
 
 @app.command()
 def suspend(agreement: Id, home: Home, reason: Reason = "", hub: Hub = None) -> None:
     """Stop reading under it for a while. 中止。"""
     with connect(home, hub) as client:
-        _show_moved(move_agreement(client, agreement, Act.SUSPEND, reason))
+        _show_moved(client.sign(agreement, Act.SUSPEND, reason))
 
 
 @app.command()
 def resume(agreement: Id, home: Home, reason: Reason = "", hub: Hub = None) -> None:
     """End this side's suspension. 恢复。"""
     with connect(home, hub) as client:
-        _show_moved(move_agreement(client, agreement, Act.RESUME, reason))
+        _show_moved(client.sign(agreement, Act.RESUME, reason))
 
 
 @app.command()
 def terminate(agreement: Id, home: Home, reason: Reason = "", hub: Hub = None) -> None:
     """End it for good, or refuse what is proposed. 终止或拒绝。"""
     with connect(home, hub) as client:
-        _show_moved(move_agreement(client, agreement, Act.TERMINATE, reason))
+        _show_moved(client.sign(agreement, Act.TERMINATE, reason))
 
 
 @app.command("list")
@@ -148,6 +146,32 @@ def show(
         if not found.signed_terms:
             raise InvalidInputError("双方尚未签署 / both sides have not signed yet")
         document.write_bytes(found.signed_terms)
+
+
+@app.command()
+def keys(home: Home, hub: Hub = None) -> None:
+    """Register this agency's recipient key, and wrap its batch keys for all who may read by now. 补发密钥。"""
+    with connect(home, hub) as client:
+        recipient = register_recipient(client)
+        given = give_keys(client)
+    out.print(f"recipient 接收密钥  {recipient.keyid}")
+    out.print(f"[green]✓[/] {given} keys wrapped 已封装密钥")
+
+
+@app.command()
+def erase(
+    contract: Annotated[str, typer.Argument(help="As enforcement-case.")],
+    key: Annotated[str, typer.Argument(help="The batch key's id, seal-1:…, as its manifest names it.")],
+    home: Home,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    hub: Hub = None,
+) -> None:
+    """Destroy the key of one batch: its sealed columns are lost to everybody, its proofs stay. 销毁密钥。"""
+    if not yes:
+        typer.confirm("此操作不可撤销 / this cannot be undone. Go on?", abort=True)
+    with connect(home, hub) as client:
+        erased = erase_key(client, contract, key)
+    out.print(f"[green]✓[/] {key} and {erased} wrapped copies are gone 已销毁")
 
 
 def audit(

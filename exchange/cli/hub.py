@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +18,11 @@ from exchange.flow.enrol import invite as make_invitation
 from exchange.flow.enrol import issue
 from exchange.home import HubDirectory, found_hub, renew_hub_certificate
 from exchange.ids import AgencyId, parse_jurisdiction
+from exchange.ledger import SignatureType
 from exchange.member import HubCard
-from exchange.settings import Identity, Settings, load_settings
+from exchange.settings import Identity, Keys, Settings, load_settings
 from exchange.store import open_ledger
+from exchange.trust.custody import FILE
 from exchange.trust.secret import read_public, write_private
 
 app = typer.Typer(help="Run a jurisdiction's hub. 管理本辖区的枢纽。", no_args_is_help=True)
@@ -48,6 +51,8 @@ def init(
     listen_enrolment: Annotated[str, typer.Option(help="host:port for enrolment.")] = "127.0.0.1:0",
     ledger: Annotated[str, typer.Option(help="PostgreSQL URL; SQLite in the directory otherwise.")] = "",
     objects: Annotated[str, typer.Option(help="s3:// URL; files in the directory otherwise.")] = "",
+    log_key: Annotated[str, typer.Option(help="pkcs11: URI of a key that `hechuan key new` made.")] = FILE,
+    statement_key: Annotated[str, typer.Option(help="The same for what readers are told.")] = FILE,
 ) -> None:
     """Make a hub: certificate authority, keys, settings, empty stores, shipped contracts. 建立枢纽。"""
     from exchange.app import initialise
@@ -55,15 +60,19 @@ def init(
     hub = {"jurisdiction": parse_jurisdiction(jurisdiction), "names": names}
     hub |= {"listen": listen, "listen_enrolment": listen_enrolment}
     store = {name: url for name, url in (("ledger", ledger), ("objects", objects)) if url}
+    keys = Keys(log=log_key, statement=statement_key)
+    kept = {name: where for name, where in asdict(keys).items() if where != FILE}
     life = Identity()
     home = HubDirectory(directory)
     hosts = [name.strip() for name in names.split(",") if name.strip()]
-    text = settings_text({"hub": hub, "store": store})
-    found_hub(home, jurisdiction, hosts, text, _now(), life.ca_certificate_days, life.hub_certificate_days)
+    text = settings_text({"hub": hub, "store": store, "keys": kept})
+    days = (life.ca_certificate_days, life.hub_certificate_days)
+    found_hub(home, jurisdiction, hosts, text, _now(), *days, keys)
     initialise(directory)
     out.print(f"[green]✓[/] hub {jurisdiction} is in {directory} 枢纽已建立", soft_wrap=True)
     for key in home.log_verifiers():
-        out.print(f"log key 账本公钥  {key.type.algorithm}  {key}", soft_wrap=True, markup=False)
+        text = str(key) if key.type is SignatureType.ED25519 else f"{str(key)[:60]}…"
+        out.print(f"log key 账本公钥  {key.type.algorithm}  {text}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from exchange.cli import agency, agreement, contracts, federation, hub, operate, partner
+from exchange.cli import agency, agreement, contracts, federation, hub, key, operate, partner
 from exchange.errors import HechuanError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(key.app, name="key")
 partner.register(app)
 operate.register(app)
 app.command()(agreement.audit)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pyarrow as pa
 
+from exchange.agreement.move import Act
 from exchange.batch.manifest import Kind
+from exchange.client.agreement import Moved, move_agreement, propose_terms
 from exchange.client.call import retried
 from exchange.client.profile import Profile
 from exchange.client.publish import Published, publish_file, publish_table
 from exchange.client.query import Filter, Rows, fetch, read_quarantine, read_rows
+from exchange.client.seal import give_keys, register_recipient
 from exchange.client.session import Session
 from exchange.client.watch import Event, watch
-from exchange.v1 import common_pb2, exchange_pb2, ledger_pb2
+from exchange.v1 import agreement_pb2, common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,13 +63,39 @@ class Client(Session):
         as_of: int | datetime | None = None,
         history: bool = False,
         limit: int | None = None,
+        agreement: str = "",
     ) -> Rows:
-        """Rows that stand in a dataset, as a checked Arrow stream; `.table()` gives them all."""
-        return read_rows(self, dataset, columns, filters, as_of, history, limit)
+        """Rows that stand in a dataset, as a checked Arrow stream; `.table()` gives them all, sealed columns opened.
+
+        `agreement` names the one to read under, where there are several.
+        """
+        return read_rows(self, dataset, columns, filters, as_of, history, limit, agreement)
 
     def quarantine(self, dataset: str, *, batch: str | None = None, corrected: bool = False) -> Rows:
         """Rejected rows with rule and reason; only for the dataset's owner."""
         return read_quarantine(self, dataset, batch, corrected)
+
+    def propose(self, dataset: str, consumer: str | None = None, **terms: Any) -> Moved:
+        """Request a dataset, or offer one's own to `consumer`; `terms` are those of `propose_terms`.
+
+        A consumer's recipient key is registered with it, so that sealed columns can be opened later.
+        """
+        moved = propose_terms(self, dataset, consumer or str(self.profile.agency), **terms)
+        if moved.agreement.consumer == str(self.profile.agency):
+            register_recipient(self)
+        return moved
+
+    def sign(self, agreement: str, act: Act | None = None, reason: str = "") -> Moved:
+        """Say yes to what stands in an agreement, or make another move on it.
+
+        Once it is in force, its provider's batch keys are wrapped for the consumer.
+        """
+        moved = move_agreement(self, agreement, act, reason)
+        if moved.agreement.consumer == str(self.profile.agency):
+            register_recipient(self)
+        elif moved.agreement.state == agreement_pb2.AGREEMENT_STATE_IN_FORCE:
+            give_keys(self)
+        return moved
 
     def watch(self, start: int = 0, datasets: Sequence[str] = ()) -> Iterator[Event]:
         """Ledger entries from a cursor on, for ever; picks up where it was after a break."""

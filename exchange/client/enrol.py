@@ -22,20 +22,24 @@ from exchange.client.profile import Home, Profile
 from exchange.client.verify import verify_receipt_text
 from exchange.errors import ProofInvalidError, UnauthenticatedError
 from exchange.member import HubCard, Invitation, key_statement
+from exchange.trust.custody import FILE
 from exchange.v1 import member_pb2, member_pb2_grpc
 
 _SECONDS = 30.0
 
 
-def enroll(invitation: Invitation, home: Path, now: datetime) -> Profile:
-    """Steps (0) to (3); raises UnauthenticatedError for an invitation that no longer counts."""
+def enroll(invitation: Invitation, home: Path, now: datetime, signing: str = FILE) -> Profile:
+    """Steps (0) to (3), `signing` as in profile.toml.
+
+    Raises UnauthenticatedError for an invitation that no longer counts.
+    """
     if invitation.expires_at <= now:  # (0)
         raise UnauthenticatedError(
             f"邀请已于 {invitation.expires_at:%Y-%m-%d %H:%M} UTC 过期，请索取新邀请 / "
             "the invitation has expired: ask the hub for a new one"
         )
     place = Home(home)
-    csr = place.prepare(invitation.agency)  # (1)
+    csr = place.prepare(invitation.agency, signing)  # (1)
     roots = grpc.ssl_channel_credentials(invitation.card.authority.encode())
     request = member_pb2.EnrollRequest(agency=str(invitation.agency), secret=invitation.secret, csr=csr)
     with grpc.secure_channel(invitation.enrolment, roots) as channel:  # (2)
@@ -57,6 +61,7 @@ def join(card: HubCard, home: Path) -> Profile:
 def register_key(profile: Profile, now: datetime) -> member_pb2.Key:
     """Steps (4) and (5); where the hub has the key already, nothing is sent. Returns the hub's record of it."""
     key = profile.signing_key()
+    key_id = key.verify_key.keyid
     credentials = grpc.ssl_channel_credentials(
         profile.authorities(), profile.tls_key(), profile.tls_chain(now)
     )
@@ -69,13 +74,13 @@ def register_key(profile: Profile, now: datetime) -> member_pb2.Key:
 
         def attempt() -> tuple[member_pb2.Key, str]:
             for record in member.ListKeys(known, timeout=_SECONDS).keys:
-                if record.id == key.keyid:
+                if record.id == key_id:
                     return record, ""
             response = member.RegisterKey(statement, timeout=_SECONDS)
             return response.key, response.receipt
 
         record, receipt = retried(attempt)
-    if receipt and verify_receipt_text(receipt, profile.log_keys).entry.get("key") != key.keyid:  # (5)
+    if receipt and verify_receipt_text(receipt, profile.log_keys).entry.get("key") != key_id:  # (5)
         raise ProofInvalidError("the receipt is that of another entry")
     return record
 

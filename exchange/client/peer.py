@@ -19,6 +19,8 @@ from exchange.v1 import (
     ledger_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
+    seal_pb2,
+    seal_pb2_grpc,
 )
 
 _T = TypeVar("_T")
@@ -45,6 +47,7 @@ class GrpcPeer:
         self._channel = grpc.secure_channel(address, credentials, _OPTIONS)
         self._peer = peer_pb2_grpc.PeerServiceStub(self._channel)
         self._ledger = ledger_pb2_grpc.LedgerServiceStub(self._channel)
+        self._seal = seal_pb2_grpc.SealServiceStub(self._channel)
         self.exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)
 
     def close(self) -> None:
@@ -81,6 +84,11 @@ class GrpcPeer:
         for message in _ours_all(lambda: self.exchange.Fetch(request)):
             if message.WhichOneof("part") == "data":
                 yield message.data
+
+    def sealed_keys(self, dataset: str, keys: Sequence[str], reader: AgencyId) -> seal_pb2.GetKeysResponse:
+        """Wrapped keys of a dataset of that hub, on behalf of a reader."""
+        request = seal_pb2.GetKeysRequest(dataset=dataset, keys=keys, on_behalf_of=str(reader))
+        return _ours(lambda: self._seal.GetKeys(request, timeout=_TIMEOUT))
 
 
 def _ours(call: Callable[[], _T]) -> _T:

@@ -1,8 +1,8 @@
 """What an agency keeps on its side: a directory of mode 0700, its files of mode 0600.
 
-profile.toml                agency, and the jurisdiction of its own hub
+profile.toml                agency, jurisdiction of its own hub; `signing`: pkcs11: URI, where the key is in a token
 tls.key  tls.pem            the key of its certificate, and the certificate chain
-signing.key                 signs manifests and statements; not the TLS key
+signing.key                 where it is in a file: signs manifests and statements; not the TLS key
 hubs/<jurisdiction>.json    card of each hub it has joined
 """
 
@@ -27,8 +27,9 @@ from exchange.errors import (
 from exchange.ids import AgencyId, parse_jurisdiction
 from exchange.member import HubCard
 from exchange.trust.authority import new_csr, new_key_and_csr
+from exchange.trust.custody import FILE, open_signer
 from exchange.trust.identity import Peer, TrustBundle, identify
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import Signer, SigningKey
 from exchange.trust.secret import (
     make_private_directory,
     read_private,
@@ -38,6 +39,7 @@ from exchange.trust.secret import (
 )
 
 _MEMBERS: Final = {"agency", "hub"}
+_SIGNING: Final = "signing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +68,39 @@ class Home:
     def hubs(self) -> Path:
         return self.root / "hubs"
 
-    def prepare(self, agency: AgencyId) -> bytes:
+    def prepare(self, agency: AgencyId, signing: str = FILE) -> bytes:
         """Make the keys that are not there yet; returns a certificate signing request (PEM).
 
-        Raises ConflictError where the directory is another agency's.
+        `signing` is the pkcs11: URI of a signing key that is in a token. Raises ConflictError where the directory is
+        another agency's or its signing key is elsewhere, and as `open_signer` does.
         """
+        if signing != FILE:
+            open_signer(signing, self.signing_key)
         make_private_directory(self.root)
         make_private_directory(self.hubs)
         if not self.profile.exists():
             text = f'agency = "{agency}"\nhub = "{agency.jurisdiction}"\n'
+            # a URI has no character that TOML would escape, `open_signer` saw to that
+            text += f'{_SIGNING} = "{signing}"\n' if signing != FILE else ""
             write_private(self.profile, text.encode())
-        owner, _ = _read_profile(self.profile)
+        owner, _, where = _read_profile(self.profile)
         if owner != agency:
             raise ConflictError(
                 f"该目录属于 {owner}，不属于 {agency} / {self.root} belongs to {owner}, not to {agency}"
             )
+        if signing not in (FILE, where):
+            raise ConflictError(
+                f"签名密钥另有所在，请改 profile.toml / the signing key is at {where}: change {self.profile}"
+            )
         if not self.tls_key.exists():
             write_private(self.tls_key, new_key_and_csr(agency)[0])
-        if not self.signing_key.exists():
+        if where == FILE and not self.signing_key.exists():
             SigningKey.generate().save(self.signing_key)
         return new_csr(agency, read_private(self.tls_key))
 
     def install(self, card: HubCard, chain: bytes, now: datetime) -> Peer:
         """Take over a certificate chain (PEM) from the agency's own hub, once it is what was asked for."""
-        agency, hub = _read_profile(self.profile)
+        agency, hub, _ = _read_profile(self.profile)
         if card.jurisdiction != hub:
             raise InvalidInputError(
                 f"{agency} 的证书由 {hub} 签发 / certificates of {agency} come from {hub}'s hub"
@@ -126,6 +137,8 @@ class Profile:
     home: Home
     agency: AgencyId
     card: HubCard
+    # `file`, or the pkcs11: URI of the signing key
+    signing: str = FILE
 
     @classmethod
     def load(cls, home: Path, hub: str | None = None) -> Profile:
@@ -140,14 +153,14 @@ class Profile:
                 f"{home} is not an agency's directory: run hechuan agency enroll first"
             )
         make_private_directory(home)
-        agency, own = _read_profile(place.profile)
+        agency, own, signing = _read_profile(place.profile)
         path = place.hubs / f"{parse_jurisdiction(hub or own)}.json"
         if not path.exists():
             raise NotFoundError(
                 f"尚未加入枢纽 {hub or own}，请执行 hechuan agency join 或 enroll / "
                 f"hub {hub or own} is not joined: run hechuan agency join, or enroll"
             )
-        return cls(place, agency, HubCard.parse(read_public(path)))
+        return cls(place, agency, HubCard.parse(read_public(path)), signing)
 
     @property
     def hub(self) -> str:
@@ -173,9 +186,9 @@ class Profile:
         """PEM of the authority that vouches for the hub."""
         return self.card.authority.encode()
 
-    def signing_key(self) -> SigningKey:
-        """The agency's signing key; raises NotFoundError, UntrustedError."""
-        return SigningKey.load(self.home.signing_key)
+    def signing_key(self) -> Signer:
+        """The agency's signing key; raises NotFoundError, UntrustedError, and as TokenKey does for one in a token."""
+        return open_signer(self.signing, self.home.signing_key)
 
     def tls_key(self) -> bytes:
         """The certificate's private key, PEM; raises NotFoundError, UntrustedError."""
@@ -211,12 +224,16 @@ class Profile:
             ) from None
 
 
-def _read_profile(path: Path) -> tuple[AgencyId, str]:
+def _read_profile(path: Path) -> tuple[AgencyId, str, str]:
+    """Agency, jurisdiction of its own hub, where its signing key is."""
     try:
         document = tomllib.loads(read_public(path).decode())
-        if document.keys() != _MEMBERS:
-            raise MalformedError("它应当只含 agency 与 hub / it holds agency and hub, nothing else")
-        return AgencyId.parse(str(document["agency"])), parse_jurisdiction(str(document["hub"]))
+        if document.keys() - {_SIGNING} != _MEMBERS:
+            raise MalformedError(
+                "它应当只含 agency、hub、signing / it holds agency, hub and signing, nothing else"
+            )
+        signing = str(document.get(_SIGNING, FILE))
+        return AgencyId.parse(str(document["agency"])), parse_jurisdiction(str(document["hub"])), signing
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, MalformedError) as error:
         raise MalformedError(f"无法读取 / cannot read {path}: {error}") from None
 

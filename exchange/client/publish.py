@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,10 +17,14 @@ import pyarrow.parquet as pq
 
 from exchange.batch.encode import encode
 from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
+from exchange.batch.text import encode_text
 from exchange.client.call import retried
+from exchange.client.seal import give_keys, present, seal_table, vault_of
 from exchange.client.verify import verify_receipt_text
-from exchange.errors import DigestMismatchError, InvalidInputError
+from exchange.contract.model import Contract
+from exchange.errors import ContractRefusedError, DigestMismatchError, FieldViolation, InvalidInputError
 from exchange.ids import ContractRef, DatasetId, digest_of
+from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, canonical, sign
 from exchange.v1 import common_pb2, exchange_pb2
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 1 << 20
 _DEADLINE_SECONDS: Final = 3600
+_EXAMPLES: Final = 20
 MEDIA_TYPES: Final = {
     ".parquet": MediaType.PARQUET,
     ".arrow": MediaType.ARROW_STREAM,
@@ -68,13 +74,19 @@ def publish_table(
     valid_for: timedelta,
     progress: Progress | None,
 ) -> Published:
-    """Encode under the contract, then send."""
+    """Seal what is restricted, encode under the contract, send; then wrap the batch's key for those who may read."""
     parsed = client.contract(contract)
-    data = memoryview(encode(table, parsed, keys_only=kind is Kind.RETRACTION))
+    key, seal = key or uuid.uuid4().hex, None
+    if kind is not Kind.RETRACTION:
+        table, seal = seal_table(client, parsed, table, key)
+    data = memoryview(encode(table, parsed.stored, keys_only=kind is Kind.RETRACTION))
     manifest = _manifest(
         client, parsed.ref, kind, MediaType.PARQUET, data, table.num_rows, key, corrects, valid_for
     )
-    return _send(client, manifest, data, progress)
+    published = _send(client, replace(manifest, seal=seal), data, progress)
+    if seal is not None:
+        give_keys(client, [each for each in vault_of(client).kept() if each.keyid == seal.key])
+    return published
 
 
 def publish_file(
@@ -91,7 +103,12 @@ def publish_file(
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     if media_type is None:
         raise InvalidInputError(f"{path.name}: expected one of {', '.join(MEDIA_TYPES)}")
-    ref = client.contract(contract).ref
+    parsed = client.contract(contract)
+    ref = parsed.ref
+    if parsed.sealed_columns and kind is not Kind.RETRACTION:
+        table = read_plain(path, media_type, parsed)
+        if present(table, parsed):
+            return publish_table(client, contract, table, kind, key, corrects, valid_for, progress)
     rows = pq.read_metadata(path).num_rows if media_type is MediaType.PARQUET else None
     with path.open("rb") as file:
         if not path.stat().st_size:
@@ -99,6 +116,28 @@ def publish_file(
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
             manifest = _manifest(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
             return _send(client, manifest, data, progress)
+
+
+def read_plain(path: Path, media_type: MediaType, contract: Contract) -> pa.Table:
+    """A file as a table, on this side, where restricted columns may be among its columns.
+
+    Raises ContractRefusedError naming each value that cannot be read: the hub could not quarantine it sealed.
+    """
+    if media_type is MediaType.PARQUET:
+        return pq.read_table(path)
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / "plain.parquet"
+        encoded = encode_text(path, media_type, contract, Limit(), target)
+        if encoded.violations.num_rows:
+            count = encoded.violations.num_rows
+            raise ContractRefusedError(
+                f"有 {count} 个值无法读取，未发布 / {count} values cannot be read; nothing was published",
+                violations=[
+                    FieldViolation(row["column"], row["rule"], str(row["value"]), row["row"])
+                    for row in encoded.violations.slice(0, _EXAMPLES).to_pylist()
+                ],
+            )
+        return pq.read_table(target)
 
 
 def _manifest(

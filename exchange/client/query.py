@@ -16,8 +16,11 @@ import pyarrow as pa
 
 from exchange import wire
 from exchange.client.call import error_of, retried
+from exchange.client.seal import open_table
 from exchange.client.verify import verify_receipt_text
+from exchange.contract.model import Contract
 from exchange.errors import DigestMismatchError, HechuanError, ProofInvalidError, UnavailableError
+from exchange.ids import DatasetId
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 from exchange.v1 import common_pb2, exchange_pb2
@@ -49,8 +52,12 @@ class Filter:
 class Rows:
     """An answer on its way. Nothing counts before `statement` is there: it is set once the trailer has checked."""
 
-    def __init__(self, call: _Call, statement_key: str) -> None:
+    def __init__(
+        self, call: _Call, statement_key: str, opener: Callable[[pa.Table], pa.Table] = lambda table: table
+    ) -> None:
+        """`opener` opens the sealed columns of a proven table."""
         self._call = call
+        self._opener = opener
         self._key = VerifyKey.parse(statement_key)
         self._hash = hashlib.sha256()
         self._bytes = 0
@@ -97,7 +104,11 @@ class Rows:
             yield from reader
 
     def table(self) -> pa.Table:
-        """All rows, proven."""
+        """All rows, proven, sealed columns opened; raises NotFoundError where a key is not to be had."""
+        return self._opener(self.sealed())
+
+    def sealed(self) -> pa.Table:
+        """All rows, proven, sealed columns as the hub has them."""
         source = _Readable(self.chunks())
         with pa.ipc.open_stream(source) as reader:
             table = reader.read_all()
@@ -155,6 +166,15 @@ def as_of_proto(as_of: int | datetime | None) -> common_pb2.AsOf:
     return common_pb2.AsOf() if as_of is None else common_pb2.AsOf(tree_size=as_of)
 
 
+def with_key(client: Session, dataset: str, columns: Sequence[str]) -> tuple[list[str], Contract]:
+    """The columns to ask for, so that sealed ones among them can be opened, and the contract."""
+    contract = client.contract(DatasetId.parse(dataset).contract)
+    asked = list(columns)
+    if set(asked) & set(contract.sealed_columns):
+        asked += [name for name in contract.primary_key if name not in asked]
+    return asked, contract
+
+
 def query_request(
     dataset: str,
     columns: Sequence[str],
@@ -183,13 +203,25 @@ def read_rows(
     as_of: int | datetime | None,
     history: bool,
     limit: int | None,
+    agreement: str = "",
 ) -> Rows:
     """Ask for rows that stand."""
-    request = query_request(dataset, columns, filters, as_of, history, limit)
-    return rows_of(client, request)
+    asked, contract = with_key(client, dataset, columns)
+    request = query_request(dataset, asked, filters, as_of, history, limit)
+    request.agreement = agreement
+
+    def opened(table: pa.Table) -> pa.Table:
+        table = open_table(client, dataset, contract, table)
+        return table.select(list(columns)) if columns and not history else table
+
+    return rows_of(client, request, opened if contract.sealed_columns else lambda table: table)
 
 
-def rows_of(client: Session, request: exchange_pb2.QueryRequest) -> Rows:
+def rows_of(
+    client: Session,
+    request: exchange_pb2.QueryRequest,
+    opener: Callable[[pa.Table], pa.Table] = lambda table: table,
+) -> Rows:
     """Ask, resuming where a broken stream stopped."""
 
     def call(offset: int, tree_size: int | None) -> Iterator[exchange_pb2.QueryResponse]:
@@ -198,7 +230,7 @@ def rows_of(client: Session, request: exchange_pb2.QueryRequest) -> Rows:
         request.offset = offset
         return client.exchange.Query(request)
 
-    return Rows(call, client.profile.statement_key)
+    return Rows(call, client.profile.statement_key, opener)
 
 
 def read_quarantine(

@@ -19,6 +19,7 @@ from exchange.v1 import (
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    seal_pb2_grpc,
 )
 
 
@@ -33,6 +34,7 @@ class Session(AbstractContextManager["Session"]):
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.member = member_pb2_grpc.MemberServiceStub(channel)
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
+        self.seal = seal_pb2_grpc.SealServiceStub(channel)
         self._contracts: dict[str, Contract] = {}
 
     def __enter__(self) -> Self:

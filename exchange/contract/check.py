@@ -86,6 +86,8 @@ class CompiledCheck:
                 if rule.columns == (column.name,) and rule.kind not in apart and rule.id not in self.unchecked
             ]
             targets = {rule.reference: known[rule.reference] for rule in rules if rule.reference is not None}
+            if pa.types.is_binary(column.arrow_type):
+                continue  # sealed
             self._columns.append(ColumnCheck(column.name, rules, column.arrow_type, targets))
 
     def start(self) -> Run:

@@ -102,8 +102,15 @@ class Frame:
 
 
 def frame_of(batch: pa.RecordBatch, memory: Memory) -> Frame:
-    """Lay a batch out; its columns are numbers, booleans, dates, instants, strings or dictionaries of strings."""
-    columns = {name: series_of(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
+    """Lay a batch out; its columns are numbers, booleans, dates, instants, strings or dictionaries of strings.
+
+    Sealed columns (binary) are left out: no rule can look at them.
+    """
+    columns = {
+        name: series_of(array)
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        if not pa.types.is_binary(array.type)
+    }
     return Frame(batch.num_rows, columns, memory)
 
 

@@ -5,7 +5,7 @@ Built only by `exchange.contract.load`; everything here has been checked there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -217,6 +217,32 @@ class Contract:
     @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
+
+    @cached_property
+    def sealed_columns(self) -> tuple[str, ...]:
+        """Columns that come sealed: the restricted ones."""
+        return tuple(c.name for c in self.columns if c.classification is Classification.RESTRICTED)
+
+    @cached_property
+    def stored(self) -> Contract:
+        """The contract as far as a hub can hold anybody to it: sealed columns are bytes, rules about them are absent.
+
+        What a sealed value is was checked by its publisher, who says so in the manifest.
+        """
+        sealed = set(self.sealed_columns)
+        if not sealed:
+            return self
+        return replace(
+            self,
+            columns=tuple(
+                replace(column, logical_type="binary", arrow_type=pa.binary(), examples=(), values=())
+                if column.name in sealed
+                else column
+                for column in self.columns
+            ),
+            rules=tuple(rule for rule in self.rules if not sealed & set(rule.columns)),
+            references=tuple(reference for reference in self.references if reference.column not in sealed),
+        )
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

@@ -8,6 +8,7 @@
 | boolean | boolean |
 | date | date32, date64 |
 | timestamp (us, UTC) | timestamps with a time zone, none finer than a microsecond in fact |
+| sealed | binary: a restricted column comes sealed, never in the clear |
 | any | the null type, as all NULL |
 """
 
@@ -51,6 +52,8 @@ def _differences(schema: pa.Schema, contract: Contract) -> list[FieldViolation]:
         elif names.count(column.name) == 1 and not accepts(column.arrow_type, schema.field(column.name).type):
             given = str(schema.field(column.name).type)[:80]
             said = f"column {column.name} is {given}, the contract says {column.arrow_type}"
+            if types.is_binary(column.arrow_type):
+                said = f"受限列须由发布方密封 / restricted column {column.name} comes sealed, not as {given}"
             found.append(FieldViolation(column.name, "wrong_type", said))
     return found
 

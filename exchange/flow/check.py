@@ -86,6 +86,7 @@ def check_batch(
     source: Path | bytes, manifest: Manifest, check: CompiledCheck, limit: Limit, spool: Path
 ) -> Checked:
     """Check a batch against limits and contract; raises InvalidInputError and its kin, never anything else."""
+    require_seal(manifest, check.contract)
     if manifest.kind is Kind.RETRACTION:
         check = CompiledCheck(key_contract(check.contract), {})
     if manifest.media_type is MediaType.PARQUET:
@@ -104,7 +105,7 @@ def check_single_rows(
     for at, (source, manifest) in enumerate(batches):
         try:
             footer = inspect(source, limit)
-            if footer.rows == manifest.rows == 1:
+            if footer.rows == manifest.rows == 1 and not check.contract.sealed_columns:
                 rows.extend((at, batch) for batch in read_groups(source, check.contract, limit, footer))
         except InvalidInputError:
             continue
@@ -148,6 +149,7 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
         raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
     run = check.start()
     for batch in read_groups(source, check.contract, limit, footer):  # (6)
+        check_seals(batch, manifest)
         run.feed(batch)
     result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
     _check_period(result, manifest)
@@ -166,6 +168,7 @@ def _encode_and_check(
             raise InvalidInputError(f"the batch has {encoded.rows} rows, its manifest says {manifest.rows}")
         run = check.start()
         for batch in read_groups(target, check.contract, limit):
+            check_seals(batch, manifest)
             run.feed(batch)
         run.add_violations(encoded.violations)
         result = run.finish(lambda: read_groups(target, check.contract, limit))
@@ -185,6 +188,36 @@ def _encode_and_check(
         contract_digest=check.contract.digest,
         scratch=target,
     )
+
+
+def require_seal(manifest: Manifest, contract: Contract) -> None:
+    """Whether the manifest's seal is possible under the contract; raises InvalidInputError."""
+    if manifest.seal is None:
+        return
+    odd = sorted(set(manifest.seal.columns) - set(contract.sealed_columns))
+    if odd or manifest.seal.checked != contract.digest or manifest.media_type is not MediaType.PARQUET:
+        raise InvalidInputError(
+            "密封与合同不符 / the manifest's seal does not fit the contract: Parquet, restricted columns, and the "
+            f"digest of {contract.ref}",
+            violations=[FieldViolation(name, "seal", "not a restricted column") for name in odd],
+        )
+
+
+def check_seals(batch: pa.RecordBatch, manifest: Manifest) -> None:
+    """Whether every cell of a sealed column is one under the manifest's key; raises ContractRefusedError.
+
+    A hub cannot look inside. This keeps out what a publisher forgot to seal.
+    """
+    sealed = set(manifest.seal.columns) if manifest.seal else set()
+    short = bytes.fromhex(manifest.seal.key.removeprefix("seal-1:"))[:8] if manifest.seal else b""
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_binary(array.type) and array.null_count < len(array):
+            head = pc.binary_slice(array, 0, len(short)) if name in sealed else None
+            if head is None or not pc.all(pc.equal(head, pa.scalar(short, pa.binary()))).as_py():
+                raise ContractRefusedError(
+                    f"列 {name} 未密封 / column {name} is not sealed under the manifest's key",
+                    violations=[FieldViolation(name, "seal", "seal it before publishing, or leave it empty")],
+                )
 
 
 def _fits_period(result: CheckResult, manifest: Manifest) -> bool:

@@ -24,10 +24,12 @@ from exchange.ports import (
     EntryKind,
     KeyRecord,
     MoveRecord,
+    RecipientRecord,
     Record,
     RevocationRecord,
 )
 from exchange.trust.envelope import Envelope, canonical
+from exchange.trust.seal import Recipient
 
 VERSION: Final = 1
 Body = Mapping[str, Any]
@@ -95,6 +97,17 @@ def move_body(
     }
 
 
+def recipient_body(agency: AgencyId, recipient: Recipient, envelope: Envelope) -> Body:
+    """A key that batch keys may be wrapped for, in a statement signed by the agency."""
+    return {
+        "agency": str(agency),
+        "envelope": envelope.to_json(),
+        "key": recipient.keyid,
+        "kind": EntryKind.RECIPIENT.value,
+        "public_key": str(recipient),
+    }
+
+
 def entry_bytes(body: Body, hub: str, recorded_at: datetime) -> bytes:
     """The canonical JSON that becomes the leaf."""
     return canonical({**body, "hub": hub, "recorded_at": format_instant(recorded_at), "v": VERSION})
@@ -121,6 +134,8 @@ def derive(body: Body, index: int, recorded_at: datetime) -> Record:
     if kind is EntryKind.AGREEMENT:
         return _move(body, index, recorded_at)
     agency = AgencyId.parse(body["agency"])
+    if kind is EntryKind.RECIPIENT:
+        return RecipientRecord(index, body["key"], agency, body["public_key"], recorded_at)
     if kind is EntryKind.KEY:
         return KeyRecord(index, body["key"], agency, body["public_key"], recorded_at)
     return RevocationRecord(index, agency, body["serial"], body["key"], recorded_at)

@@ -210,6 +210,12 @@ def check_terms(contracts: ContractRegistry, terms: Terms) -> None:
             f"{contract.ref} has no such columns",
             violations=[FieldViolation(name, "column", "not a column of the contract") for name in unknown],
         )
+    keyless = [name for name in contract.primary_key if name not in terms.columns]
+    if keyless and set(contract.sealed_columns) & set(terms.columns):
+        raise InvalidInputError(
+            "密封列须与主键一同授予 / sealed columns open only beside the primary key: grant it as well",
+            violations=[FieldViolation(name, "terms", "part of the primary key") for name in keyless],
+        )
     compile_filter(terms, contract, terms.consumer)
     if terms.mirror:
         whole = {c.name for c in contract.columns if c.classification is not Classification.RESTRICTED}

@@ -44,6 +44,10 @@ class Links:
         for link in self._links.values():
             link.close()
 
+    def has(self, hub: str) -> bool:
+        """Whether there is a link to a hub, up or not."""
+        return hub in self._links
+
     def link(self, hub: str) -> Link:
         """The link to one peer; raises NotFoundError."""
         try:

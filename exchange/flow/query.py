@@ -154,7 +154,7 @@ class Reader:
 
     def query(self, asker: Asker, question: Question) -> Answer:
         """Rows that stand, or their history; raises before the first byte wherever it can."""
-        contract = self._contract(question)  # (1)
+        contract = self._contract(question).stored  # (1)
         grant = self._granted(asker, question, contract)  # (2)
         size = tree_size_at(self._ledger, question.moment)  # (3)
         conditions = tuple(self._condition(item, contract) for item in question.conditions)
@@ -177,7 +177,7 @@ class Reader:
 
     def quarantine(self, caller: AgencyId, question: Question, batch: str | None, corrected: bool) -> Answer:
         """Rejected rows with rule and reason, for the dataset's owner."""
-        contract = self._contract(question)
+        contract = self._contract(question).stored
         may_read_quarantine(caller, question.dataset)
         size = tree_size_at(self._ledger, question.moment)
 
@@ -239,6 +239,10 @@ class Reader:
                 f"filter on {item.column}: {item.operator} does not take {len(item.values)} values"
             )
         kind = contract.column(item.column).arrow_type
+        if item.column in contract.sealed_columns and item.operator not in ("is_null", "not_null"):
+            raise InvalidInputError(
+                f"filter on {item.column}: the column is sealed, the hub cannot look into it"
+            )
         return Condition(
             item.column, item.operator, tuple(_read(text, kind, item.column) for text in item.values)
         )

@@ -123,6 +123,7 @@ class LedgerCheck:
         stored: list[Record] = [*self._ledger.contracts(), *self._ledger.keys()]
         stored += self._ledger.revocations()
         stored += self._ledger.moves()
+        stored += self._ledger.recipients()
         sums = list(self._stored_sums())
         tiles = [self._ledger.tile(level, index) for level, index in self._partial]
         if self._ledger.head().size != self.size:

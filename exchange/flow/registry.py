@@ -146,7 +146,8 @@ class CheckRoom:
         self._lock = threading.RLock()
 
     def check_for(self, contract: Contract) -> CompiledCheck:
-        """The contract's check with current reference values."""
+        """The contract's check with current reference values, as far as the hub can see."""
+        contract = contract.stored
         kept = self._checks.get(contract.ref)
         now = time.monotonic()
         if kept and (not contract.references or now - kept[0] < self._refresh):
@@ -176,7 +177,7 @@ class CheckRoom:
         batches = self._ledger.batches_under(reference.contract, self._ledger.head().size)
         if not batches:
             return pa.array([], pa.string())
-        contract = self._contracts.newest(reference.contract)
+        contract = self._contracts.newest(reference.contract).stored
         found: list[pa.Array] = []
         for dataset in dict.fromkeys(batch.dataset for batch in batches):
             found.extend(self._standing(contract, dataset, batches, reference.target_column))

@@ -21,22 +21,20 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from exchange.agreement.move import MOVE_TYPE
 from exchange.agreement.negotiation import Negotiation
-from exchange.batch.manifest import PAYLOAD_TYPE, parse_instant
+from exchange.batch.manifest import parse_instant
 from exchange.errors import (
     DigestMismatchError,
     HechuanError,
     NotFoundError,
     ProofInvalidError,
 )
-from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.flow.entry import derive
 from exchange.flow.registry import ContractRegistry, KeyRing
+from exchange.flow.signed import check_signed
 from exchange.flow.witness import fork_of
-from exchange.ids import AgencyId, DatasetId, digest_of
+from exchange.ids import AgencyId, DatasetId
 from exchange.ledger import (
     Checkpoint,
     RightEdge,
@@ -47,7 +45,6 @@ from exchange.ledger import (
     verify_checkpoint,
     verify_consistency,
 )
-from exchange.member import KEY_TYPE
 from exchange.ports import (
     BatchRecord,
     Clock,
@@ -62,7 +59,6 @@ from exchange.ports import (
     Record,
     WitnessStore,
 )
-from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 
 
@@ -145,6 +141,7 @@ class Replica:
         entries: list[Entry] = []
         records: list[Record] = []
         fresh: dict[str, KeyRecord] = {}
+        resolve = self._resolve(fresh)
         for (index, data), leaf in zip(page.entries, leaves, strict=True):
             try:
                 body = json.loads(data)
@@ -152,7 +149,7 @@ class Replica:
                 record = derive(body, index, at)
                 if body["hub"] != self.hub:
                     raise ProofInvalidError("it is another hub's")
-                self._check_signed(body, record, fresh)
+                check_signed(body, record, resolve)
             except (ValueError, KeyError, TypeError, AttributeError, HechuanError) as error:
                 raise ProofInvalidError(
                     f"entry {index} of hub {self.hub}: {error}", detail={"reason": "UNSIGNED_ENTRY"}
@@ -163,38 +160,13 @@ class Replica:
             records.append(record)
         return entries, records
 
-    def _check_signed(self, body: dict[str, Any], record: Record, fresh: dict[str, KeyRecord]) -> None:
-        """What an entry says of an agency carries that agency's signature; revocations are the hub's own word."""
+    def _resolve(self, fresh: dict[str, KeyRecord]) -> Callable[[AgencyId, str], VerifyKey]:
+        def found(agency: AgencyId, key_id: str) -> VerifyKey:
+            if key_id in fresh and fresh[key_id].agency == agency:
+                return VerifyKey.parse(fresh[key_id].public_key)
+            return self.keys.resolve(agency, key_id)
 
-        def resolve(agency: AgencyId) -> Callable[[str], VerifyKey]:
-            def found(key_id: str) -> VerifyKey:
-                if key_id in fresh and fresh[key_id].agency == agency:
-                    return VerifyKey.parse(fresh[key_id].public_key)
-                return self.keys.resolve(agency, key_id)
-
-            return found
-
-        envelope = body.get("envelope")
-        if isinstance(record, BatchRecord):
-            payload = verify(Envelope.from_json(envelope), PAYLOAD_TYPE, resolve(record.publisher))
-            if digest_of(payload) != record.id or record.dataset.owner != record.publisher:
-                raise ProofInvalidError("the batch is not that of its manifest")
-        elif isinstance(record, KeyRecord):
-            own = VerifyKey.parse(record.public_key)
-            claim = parse_canonical(verify(Envelope.from_json(envelope), KEY_TYPE, lambda key_id: own))
-            if claim["agency"] != str(record.agency) or own.keyid != record.id:
-                raise ProofInvalidError("the key is not that of its statement")
-        elif body["kind"] == EntryKind.CONTRACT and envelope is not None:
-            steward = AgencyId.parse(body["registered_by"])
-            claim = parse_canonical(verify(Envelope.from_json(envelope), CONTRACT_TYPE, resolve(steward)))
-            if claim["digest"] != digest_of(body["text"].encode()):
-                raise ProofInvalidError("the contract is not that of its statement")
-        elif body["kind"] == EntryKind.AGREEMENT:
-            # the key is another hub's to know; whoever acts on the move resolves it there
-            own = VerifyKey.parse(body["public_key"])
-            payload = verify(Envelope.from_json(envelope), MOVE_TYPE, lambda key_id: own)
-            if digest_of(payload) != body["move"]:
-                raise ProofInvalidError("the move is not that of its statement")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

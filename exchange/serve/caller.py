@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from exchange.errors import FederationExpiredError, UnauthenticatedError
+from exchange.errors import FederationExpiredError, PermissionDeniedError, UnauthenticatedError
 from exchange.flow.federation import Standing
+from exchange.flow.grant import Asker
 from exchange.flow.registry import KeyRing
 from exchange.ids import AgencyId
 from exchange.ports import Clock
@@ -51,6 +52,18 @@ class Gate:
     def agency(self, context: Context) -> AgencyId:
         """Who calls."""
         return self.peer(context).agency
+
+    def asker(self, context: Context, on_behalf_of: str) -> Asker:
+        """Who reads: the caller, or an agency of the hub that calls; raises PermissionDeniedError."""
+        peer = self.peer(context)
+        if not on_behalf_of:
+            return Asker(peer.agency)
+        reader = AgencyId.parse(on_behalf_of)
+        if not peer.is_hub or reader.jurisdiction != peer.agency.jurisdiction:
+            raise PermissionDeniedError(
+                f"{peer.agency} cannot ask on behalf of {reader}", detail={"reason": "NOT_ITS_HUB"}
+            )
+        return Asker(reader, peer.agency.jurisdiction)
 
     async def while_welcome(self, context: Context, source: AsyncGenerator[_T, None]) -> AsyncIterator[_T]:
         """Hand on what a stream gives as long as its reader counts; looks at most once in AGAIN_SECONDS."""

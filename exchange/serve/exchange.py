@@ -11,13 +11,13 @@ import grpc
 from exchange import wire
 from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import MediaType
-from exchange.errors import BusyError, MalformedError, PermissionDeniedError, UnavailableError
+from exchange.errors import BusyError, MalformedError, UnavailableError
 from exchange.flow.append import Appended, receipt_of
 from exchange.flow.grant import Asker, Grant, Granter
 from exchange.flow.publish import Admitted, Publisher
 from exchange.flow.query import Answer, FetchedPart, Question, Reader, TextCondition, Trailer, read_part
 from exchange.flow.registry import ContractRegistry
-from exchange.ids import AgencyId, DatasetId, parse_digest
+from exchange.ids import DatasetId, parse_digest
 from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
@@ -113,7 +113,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
     async def Query(
         self, request: exchange_pb2.QueryRequest, context: Context
     ) -> AsyncIterator[exchange_pb2.QueryResponse]:
-        asker = self._asker(context, request.on_behalf_of)
+        asker = self._gate.asker(context, request.on_behalf_of)
         question = self._question(request)
         with self._queries:
             reader = await asyncio.to_thread(self._router.reader, asker, question.dataset)
@@ -146,18 +146,6 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             contract=wire.contract_or_none(request.contract),
             agreement=parse_agreement(request.agreement) if request.agreement else "",
         )
-
-    def _asker(self, context: Context, on_behalf_of: str) -> Asker:
-        """Who reads: the caller, or an agency of the hub that calls; raises PermissionDeniedError."""
-        peer = self._gate.peer(context)
-        if not on_behalf_of:
-            return Asker(peer.agency)
-        reader = AgencyId.parse(on_behalf_of)
-        if not peer.is_hub or reader.jurisdiction != peer.agency.jurisdiction:
-            raise PermissionDeniedError(
-                f"{peer.agency} cannot ask on behalf of {reader}", detail={"reason": "NOT_ITS_HUB"}
-            )
-        return Asker(reader, peer.agency.jurisdiction)
 
     @streams
     async def Quarantine(
@@ -212,7 +200,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
     async def Fetch(
         self, request: exchange_pb2.FetchRequest, context: Context
     ) -> AsyncIterator[exchange_pb2.FetchResponse]:
-        asker = self._asker(context, request.on_behalf_of)
+        asker = self._gate.asker(context, request.on_behalf_of)
         batch_id = parse_digest(request.batch)
         part = wire.fetch_part(request.part)
         fetched, header = await asyncio.to_thread(self._open_part, asker, batch_id, part)

@@ -10,6 +10,7 @@ import grpc
 
 from exchange import wire
 from exchange.flow.catalog import Catalogue
+from exchange.flow.links import Links
 from exchange.ids import AgencyId
 from exchange.ports import KeyRecord, LedgerStore
 from exchange.serve.caller import Gate
@@ -26,8 +27,11 @@ Renew = Callable[[AgencyId, bytes], bytes]
 class MemberServicer(member_pb2_grpc.MemberServiceServicer):
     """Over mutual TLS."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore, catalogue: Catalogue, renew: Renew) -> None:
+    def __init__(
+        self, gate: Gate, ledger: LedgerStore, catalogue: Catalogue, renew: Renew, links: Links
+    ) -> None:
         self._gate = gate
+        self._links = links
         self._ledger = ledger
         self._catalogue = catalogue
         self._renew = renew
@@ -59,7 +63,10 @@ class MemberServicer(member_pb2_grpc.MemberServiceServicer):
     ) -> member_pb2.ListKeysResponse:
         self._gate.agency(context)
         agency = AgencyId.parse(request.agency) if request.agency else None
-        records = await asyncio.to_thread(self._ledger.keys, agency)
+        ledger = self._ledger
+        if agency is not None and self._links.has(agency.jurisdiction):
+            ledger = self._links.link(agency.jurisdiction).replica.ledger
+        records = await asyncio.to_thread(ledger.keys, agency)
         return member_pb2.ListKeysResponse(keys=[wire.key(record) for record in records])
 
     @answers

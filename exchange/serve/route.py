@@ -13,7 +13,7 @@ from exchange.flow.replicate import Replica
 from exchange.ids import DatasetId
 from exchange.ports import LedgerStore
 from exchange.serve.through import ask_through
-from exchange.trust.keys import SigningKey
+from exchange.trust.keys import Signer
 from exchange.v1 import exchange_pb2
 
 
@@ -27,7 +27,7 @@ class Router:
         links: Links,
         reader_of: Callable[[Replica], Reader],
         hub: str,
-        key: SigningKey,
+        key: Signer,
     ) -> None:
         self._own = own
         self._ledger = ledger

@@ -69,11 +69,7 @@ async def run(
     if settings.hub.listen_metrics:
         metrics.listen(settings.hub.listen_metrics)
     health = HealthServicer()
-    main = grpc.aio.server(options=server_options(settings))
-    register(main)
-    health_pb2_grpc.add_HealthServicer_to_server(health, main)
-    if settings.serve.reflection:
-        reflection.enable_server_reflection([*services, HEALTH, reflection.SERVICE_NAME], main)
+    main = _main_server(settings, services, register, health)
     # kept until the end: gRPC calls back into them before each handshake
     mutual, plain = credentials(tls, mutual=True), credentials(tls, mutual=False)
     port = main.add_secure_port(settings.hub.listen, mutual)
@@ -96,6 +92,17 @@ async def run(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _main_server(
+    settings: Settings, services: Sequence[str], register: Register, health: HealthServicer
+) -> grpc.aio.Server:
+    main = grpc.aio.server(options=server_options(settings))
+    register(main)
+    health_pb2_grpc.add_HealthServicer_to_server(health, main)
+    if settings.serve.reflection:
+        reflection.enable_server_reflection([*services, HEALTH, reflection.SERVICE_NAME], main)
+    return main
 
 
 async def _asked_to_stop() -> None:

@@ -18,7 +18,7 @@ from exchange.errors import ProofInvalidError
 from exchange.flow.grant import Asker
 from exchange.flow.query import STREAM_TYPE
 from exchange.trust.envelope import Envelope, parse_canonical, sign, verify
-from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.trust.keys import Signer, VerifyKey
 from exchange.v1 import common_pb2, exchange_pb2
 
 
@@ -29,7 +29,7 @@ def ask_through(
     request: exchange_pb2.QueryRequest,
     asker: Asker,
     hub: str,
-    key: SigningKey,
+    key: Signer,
 ) -> Iterator[exchange_pb2.QueryResponse]:
     """The other hub's answer, its trailer replaced by this hub's own.
 

@@ -20,6 +20,7 @@ from exchange.trust.condition import RowFilter
 _OPERATORS: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _TYPES: Final[dict[pa.DataType, str]] = {
     pa.string(): "VARCHAR",
+    pa.binary(): "BLOB",
     pa.bool_(): "BOOLEAN",
     pa.date32(): "DATE",
     pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",

@@ -9,23 +9,25 @@ from itertools import takewhile
 from typing import Any, Final
 
 from exchange.ids import AgencyId, DatasetId
-from exchange.ports import AccessRecord, Alarm
+from exchange.ports import AccessRecord, Alarm, SealedKey
 from exchange.store.sql.row import instant, micros
 from exchange.store.sql.statement import BEYOND, Statements
 
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Sequence[Any]]]
 Change = Callable[[str, Mapping[str, Any], str], int]
+ChangeAll = Callable[[Sequence[tuple[str, Mapping[str, Any]]], str], Sequence[int]]
 # the character after "/", and what ends the range of a single dataset
 _AFTER_SLASH: Final = "0"
 _WITNESSES: Final = 64
 
 
 class SqlFederationStore:
-    """AccessLog and WitnessStore."""
+    """AccessLog, SealStore and WitnessStore."""
 
-    def __init__(self, ask: Ask, change: Change, sql: Statements) -> None:
+    def __init__(self, ask: Ask, change: Change, change_all: ChangeAll, sql: Statements) -> None:
         self._ask = ask
         self._change = change
+        self._change_all = change_all
         self._sql = sql
 
     def begin_read(self, record: AccessRecord) -> None:
@@ -65,6 +67,39 @@ class SqlFederationStore:
         if dataset is not None:
             statement, parameters["dataset"] = self._sql.reads_of_dataset, str(dataset)
         return [_access(row) for row in self._ask(statement, parameters)]
+
+    def keep_keys(self, keys: Sequence[SealedKey]) -> None:
+        rows = [
+            {
+                "key": each.key,
+                "agreement": each.agreement,
+                "recipient": each.recipient,
+                "dataset": str(each.dataset),
+                "envelope": each.envelope,
+            }
+            for each in keys
+        ]
+        self._change_all([(self._sql.put_sealed_key, row) for row in rows], "keep the sealed keys")
+
+    def sealed_keys(self, dataset: DatasetId, agreements: Sequence[str]) -> Sequence[SealedKey]:
+        return [
+            SealedKey(key, dataset, agreement, recipient, bytes(envelope))
+            for wanted in agreements
+            for key, agreement, recipient, _, envelope in self._ask(
+                self._sql.sealed_keys, {"dataset": str(dataset), "agreement": wanted}
+            )
+        ]
+
+    def erase_key(self, key: str, dataset: DatasetId, at: datetime) -> int:
+        tomb = {"key": key, "dataset": str(dataset), "erased_at": micros(at)}
+        changes: list[tuple[str, Mapping[str, Any]]] = [
+            (self._sql.add_erased_key, tomb),
+            (self._sql.drop_sealed_key, {"key": key}),
+        ]
+        return self._change_all(changes, "erase the key")[1]
+
+    def is_erased(self, key: str) -> bool:
+        return bool(self._ask(self._sql.erased_key, {"key": key}))
 
     def add_cosignature(self, size: int, witness: str, line: str) -> None:
         row = {"size": size, "witness": witness, "line": line}

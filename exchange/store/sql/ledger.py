@@ -25,6 +25,7 @@ from exchange.ports import (
     KeyRecord,
     LedgerStore,
     MoveRecord,
+    RecipientRecord,
     RevocationRecord,
 )
 from exchange.settings import Store
@@ -171,6 +172,14 @@ class SqlLedgerStore:
     def revocations(self) -> Sequence[RevocationRecord]:
         return [rows.to_revocation(row) for row in self._all(self._sql.revocations, {})]
 
+    def recipients(self, agency: AgencyId | None = None) -> Sequence[RecipientRecord]:
+        found = (
+            self._all(self._sql.recipients, {})
+            if agency is None
+            else self._all(self._sql.recipients_of_agency, {"agency": str(agency)})
+        )
+        return [rows.to_recipient(row) for row in found]
+
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         return [rows.to_move(row) for row in self._all(self._sql.moves, {"start": start})]
 
@@ -246,7 +255,7 @@ class SqlLedgerStore:
 
     def federation(self) -> SqlFederationStore:
         """Reads, cosignatures and alarms, in the same database."""
-        return SqlFederationStore(self._all, self._change, self._sql)
+        return SqlFederationStore(self._all, self._change, self._change_all, self._sql)
 
     def _all(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[_Row]:
         with explained(_READ), self._reading.connect() as connection:
@@ -257,6 +266,13 @@ class SqlLedgerStore:
         if not found:
             raise NotFoundError(f"the ledger does not have {what}")
         return found[0]
+
+    def _change_all(self, statements: Sequence[tuple[str, Mapping[str, Any]]], act: str) -> list[int]:
+        """Several changes in one transaction; how many rows each touched."""
+        with explained(act), self._writing.begin() as connection:
+            return [
+                connection.exec_driver_sql(text, dict(parameters)).rowcount for text, parameters in statements
+            ]
 
     def _change(self, statement: str, parameters: Mapping[str, Any], act: str) -> int:
         with explained(act, conflict=ConflictError), self._writing.begin() as connection:

@@ -142,7 +142,7 @@ CREATE INDEX certificate_agency ON certificate (agency, issued_at)
 )
 FEDERATION: Final = Migration(
     2,
-    "agreements, reads, witnesses",
+    "agreements, sealed keys, reads, witnesses",
     """
 CREATE TABLE move (
   idx {int} PRIMARY KEY REFERENCES entry (idx),
@@ -156,6 +156,24 @@ CREATE TABLE move (
   origin_idx {int},
   recorded_at {int} NOT NULL
 ){strict};
+CREATE TABLE recipient (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  id {text} NOT NULL,
+  agency {text} NOT NULL,
+  public_key {text} NOT NULL,
+  recorded_at {int} NOT NULL
+){strict};
+CREATE INDEX recipient_agency ON recipient (agency, idx);
+CREATE TABLE sealed_key (
+  key {text} NOT NULL,
+  agreement {text} NOT NULL,
+  recipient {text} NOT NULL,
+  dataset {text} NOT NULL,
+  envelope {bytes} NOT NULL,
+  PRIMARY KEY (key, agreement, recipient)
+){strict};
+CREATE INDEX sealed_key_dataset ON sealed_key (dataset, agreement);
+CREATE TABLE erased_key (key {text} PRIMARY KEY, dataset {text} NOT NULL, erased_at {int} NOT NULL){strict};
 CREATE TABLE access (
   id {text} PRIMARY KEY,
   dataset {text} NOT NULL,

@@ -19,6 +19,7 @@ from exchange.ports import (
     EntryKind,
     KeyRecord,
     MoveRecord,
+    RecipientRecord,
     RevocationRecord,
 )
 
@@ -266,6 +267,23 @@ def to_move(row: Sequence[Any]) -> MoveRecord:
         origin,
         instant(recorded_at),
     )
+
+
+def recipient_row(record: RecipientRecord) -> Row:
+    """Row of `recipient`."""
+    return {
+        "idx": record.index,
+        "id": record.id,
+        "agency": str(record.agency),
+        "public_key": record.public_key,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_recipient(row: Sequence[Any]) -> RecipientRecord:
+    """Undo `recipient_row`."""
+    index, id, agency, public_key, recorded_at = row
+    return RecipientRecord(index, id, _agency(agency), public_key, instant(recorded_at))
 
 
 def certificate_row(record: CertificateRecord) -> Row:

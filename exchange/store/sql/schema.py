@@ -174,6 +174,36 @@ move = Table(
     UniqueConstraint("id"),
 )
 
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("idx", BigInteger, ForeignKey("entry.idx"), primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("agency", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Index("recipient_agency", "agency", "idx"),
+)
+
+sealed_key = Table(
+    "sealed_key",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("agreement", Text, primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Index("sealed_key_dataset", "dataset", "agreement"),
+)
+
+erased_key = Table(
+    "erased_key",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
+)
+
 access = Table(
     "access",
     metadata,

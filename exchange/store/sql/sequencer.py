@@ -18,6 +18,7 @@ from exchange.ports import (
     Head,
     KeyRecord,
     MoveRecord,
+    RecipientRecord,
     Record,
     RevocationRecord,
 )
@@ -32,6 +33,7 @@ from exchange.store.sql.row import (
     key_row,
     micros,
     move_row,
+    recipient_row,
     revocation_row,
     to_batch,
 )
@@ -115,6 +117,7 @@ class SqlSequencer:
         with explained(_ACT, conflict=ConflictError):
             self._add(sql.add_contract, map(contract_row, _of(ContractRecord, records)))
             self._add(sql.add_key, map(key_row, _of(KeyRecord, records)))
+            self._add(sql.add_recipient, map(recipient_row, _of(RecipientRecord, records)))
             self._add(sql.add_move, map(move_row, _of(MoveRecord, records)))
         revocations = _of(RevocationRecord, records)
         self._add(sql.add_revocation, map(revocation_row, revocations))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     insert,
     or_,
     select,
@@ -33,11 +34,14 @@ from exchange.store.sql.schema import (
     cosignature,
     dataset,
     entry,
+    erased_key,
     head,
     invitation,
     key,
     move,
+    recipient,
     revocation,
+    sealed_key,
     tile,
     witnessed,
 )
@@ -166,6 +170,19 @@ class Statements:
         text, p = self._text, bindparam
         self.add_move = self._insert(move)
         self.moves = text(select(move).where(move.c.idx >= p("start")).order_by(move.c.idx))
+        self.add_recipient = self._insert(recipient)
+        newest = select(recipient).order_by(recipient.c.idx.desc())
+        self.recipients = text(newest)
+        self.recipients_of_agency = text(newest.where(recipient.c.agency == p("agency")))
+        self.put_sealed_key = self._upsert(sealed_key, {"envelope": lambda old, new: new.envelope})
+        self.sealed_keys = text(
+            select(sealed_key).where(
+                sealed_key.c.dataset == p("dataset"), sealed_key.c.agreement == p("agreement")
+            )
+        )
+        self.drop_sealed_key = text(delete(sealed_key).where(sealed_key.c.key == p("key")))
+        self.add_erased_key = self._upsert(erased_key, {"dataset": lambda old, new: old.dataset})
+        self.erased_key = text(select(erased_key.c.erased_at).where(erased_key.c.key == p("key")))
         self.begin_read = self._insert(access)
         self.end_read = text(
             update(access)

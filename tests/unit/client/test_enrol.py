@@ -132,7 +132,7 @@ def test_from_invitation_to_a_key_in_the_ledger(tmp_path: Path) -> None:
         profile = enroll(invitation, tmp_path / "home", NOW)
         assert identify(profile.tls_chain(), hub.bundle, NOW).agency == ECOLOGY
         record = register_key(profile, NOW)
-        assert record.id == profile.signing_key().keyid
+        assert record.id == profile.signing_key().verify_key.keyid
         assert register_key(profile, NOW) == record
         assert len(hub.keys) == 1
         with pytest.raises(UnauthenticatedError, match="not accepted"):
