@@ -76,8 +76,7 @@ async def run(
     enrolment = grpc.aio.server(options=server_options(settings))
     register_enrolment(enrolment)
     enrolment_port = enrolment.add_secure_port(settings.hub.listen_enrolment, plain)
-    await main.start()
-    await enrolment.start()
+    await asyncio.gather(main.start(), enrolment.start())
     for name in ("", *services):
         await health.set(name, health_pb2.HealthCheckResponse.SERVING)
     tasks = [asyncio.ensure_future(work()) for work in background]
