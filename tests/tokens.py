@@ -51,22 +51,25 @@ class SoftToken:
             yield opened
 
 
+_made: list[SoftToken] = []
+
+
 @pytest.fixture(scope="session")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
-    """One token for all tests: a driver reads its settings once in a process."""
+def token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
+    """One token for all tests of a process, whoever imports this: a driver reads its settings once."""
     pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed: pip install 'hechuan[pkcs11]'")
     tool, driver = shutil.which("softhsm2-util"), next(filter(os.path.exists, DRIVERS), None)
     if tool is None or driver is None:
         pytest.skip("SoftHSM is not installed (Debian: softhsm2): no token to keep keys in")
-    root = tmp_path_factory.mktemp("softhsm")
-    (root / "tokens").mkdir()
-    settings = root / "softhsm2.conf"
-    settings.write_text(f"directories.tokendir = {root}/tokens\nlog.level = ERROR\n")
-    pin = root / "pin"
-    pin.write_text(f"{PIN}\n")
-    pin.chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(settings))
+    if not _made:
+        root = tmp_path_factory.mktemp("softhsm")
+        (root / "tokens").mkdir()
+        settings, pin = root / "softhsm2.conf", root / "pin"
+        settings.write_text(f"directories.tokendir = {root}/tokens\nlog.level = ERROR\n")
+        pin.write_text(f"{PIN}\n")
+        pin.chmod(0o600)
+        os.environ["SOFTHSM2_CONF"] = str(settings)
         command = [tool, "--init-token", "--free", "--label", LABEL, "--so-pin", "12345678", "--pin", PIN]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        yield SoftToken(Path(driver), pin)
+        _made.append(SoftToken(Path(driver), pin))
+    return _made[0]

@@ -6,7 +6,8 @@ default of GM/T 0009-2012 §10, `1234567812345678`; a key is bound to its owner 
 The arithmetic is GmSSL's, through the package gmssl-pyx (extra `sm2`), for `cryptography` offers no SM2. It is C, but
 nobody has shown it to run in constant time, and this project does not claim it: whoever shares a processor with the
 signer may learn the key from its timing. Sign on a machine of one's own; verifying has no secrets. It is slower than
-the others (2 ms to sign, 0.5 ms to verify), and GmSSL writes to stderr why a signature failed.
+the others (2 ms to sign, 0.5 ms to verify), and GmSSL writes to stderr why a signature failed. There are wheels for
+x86-64 alone.
 """
 
 from __future__ import annotations

@@ -15,10 +15,12 @@ from exchange.errors import ConflictError, InvalidInputError, NotFoundError, Unt
 from exchange.home import HubDirectory
 from exchange.settings import load_settings
 from exchange.trust.keys import SigningKey, VerifyKey
+from exchange.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.tokens import SoftToken, token
 
 __all__ = ["token"]
 pytestmark = pytest.mark.e2e
+SECONDS = 30.0
 DATASET = "500000/ecology/monitoring-section"
 
 
@@ -51,6 +53,24 @@ def test_a_hub_with_its_keys_in_a_token(
         verified = verify_receipt_text(done.receipt, card.log_keys)
         assert verified.algorithms == ("ed25519", "ml-dsa-44")
         assert verified.entry["public_key"] == str(made[2])
+        _publishes_with_sm2(hub, tmp_path / "water")
+
+
+def _publishes_with_sm2(hub: HubProcess, home: Path) -> None:
+    """An agency that brings a key of another algorithm is a member as any other."""
+    invitation = home.with_suffix(".json")
+    hechuan("hub", "invite", hub.directory, "500000/water", "-o", invitation)
+    home.mkdir(mode=0o700)
+    hechuan("key", "new", home / "signing.key", "--algorithm", "sm2")
+    hechuan("agency", "enroll", invitation, "--home", home)
+    with connect(home) as client:
+        done = client.publish("monitoring-section", monitoring_sections())
+        facts = catalog_pb2_grpc.CatalogServiceStub(client.channel).GetHub(
+            catalog_pb2.GetHubRequest(), timeout=SECONDS
+        )
+    assert (facts.log_key, facts.log_mldsa_key) == client.profile.log_keys
+    verified = verify_receipt_text(done.receipt, [facts.log_key, facts.log_mldsa_key])
+    assert verified.entry["public_key"].startswith("sm2:")
 
 
 def test_a_hub_refuses_another_key_than_its_card_shows(token: SoftToken, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from exchange.errors import InvalidInputError, MalformedError, SignatureInvalidError
 from exchange.ledger import (
+    MAX_ENTRY_BYTES,
     Checkpoint,
     LogSigner,
     Note,
+    Receipt,
     SignatureType,
     VerifierKey,
     cosign,
@@ -27,6 +29,7 @@ from exchange.ledger import (
     verify_cosignatures,
 )
 from exchange.ledger.head import subtree_message
+from exchange.ledger.note import MAX_SIGNATURES
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "vectors" / "published" / "notes.json"
 LOG_PRIVATE = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
@@ -253,3 +256,16 @@ def test_extension_lines_need_ed25519() -> None:
 def test_what_ml_dsa_cannot_sign(make: Callable[[], object], error: type[Exception]) -> None:
     with pytest.raises(error):
         make()
+
+
+def test_as_many_ml_dsa_witnesses_as_a_note_may_have_fit_note_and_receipt() -> None:
+    witnesses = [
+        VerifierKey(f"{number:02}.pq.witness.example", ML_DSA_LOG.public, SignatureType.ML_DSA_44)
+        for number in range(MAX_SIGNATURES - 2)
+    ]
+    note = BOTH.note(HEAD, NOON)
+    for witness in witnesses:
+        note = cosign(note, witness, 7, ML_DSA.sign)
+    assert verify_cosignatures(note, witnesses) == dict.fromkeys(witnesses, 7)
+    receipt = str(Receipt(0, (ROOT,) * 63, note, b"x" * MAX_ENTRY_BYTES))
+    assert verify_checkpoint(Receipt.parse(receipt).checkpoint, LOG, ML_DSA_LOG) == HEAD

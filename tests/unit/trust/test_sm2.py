@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import utils
 from exchange.errors import InvalidInputError, MalformedError, SignatureInvalidError
 from exchange.trust import Envelope, SigningKey, VerifyKey, sign, verify
 
+pytest.importorskip("gmssl_pyx", reason="gmssl-pyx is not installed: it has wheels for x86-64 alone")
+
 # GB/T 32918.5-2017 (GM/T 0003.5-2012) annex A.2: recommended curve, identifier 1234567812345678
 SECRET = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
 POINT = (
@@ -50,6 +52,22 @@ def test_the_signature_of_the_standard() -> None:
 def test_numbers_that_sign_nothing(r: int, s: int) -> None:
     with pytest.raises(SignatureInvalidError):
         PUBLIC.verify(MESSAGE, r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\4" + b"\1" * 64,
+        bytes(65),
+        PUBLIC.public[1:],
+        b"\2" + PUBLIC.public[1:33],
+        b"\4" + b"\xff" * 64,
+    ],
+)
+def test_bytes_that_are_no_point(raw: bytes) -> None:
+    with pytest.raises(MalformedError):
+        VerifyKey("sm2", raw)
 
 
 def test_no_two_signatures_share_a_nonce() -> None:
