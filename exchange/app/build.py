@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Application:
     """One hub, put together; `close` lets go of everything in order."""
 
@@ -57,16 +57,85 @@ class Application:
     engine: DuckTableEngine
     contracts: ContractRegistry
     keys: KeyRing
-    appender: Appender
-    catalogue: Catalogue
-    publisher: Publisher
-    reader: Reader
-    facts: HubFacts
+    checks: CheckRoom
     book: AgreementBook
-    agreements: Agreements
-    granter: Granter
-    side: SqlFederationStore
+    appender: Appender
     statement_key: Signer
+
+    @property
+    def hub(self) -> str:
+        """The hub's jurisdiction."""
+        return self.settings.hub.jurisdiction
+
+    @cached_property
+    def side(self) -> SqlFederationStore:
+        """Reads, sealed keys, cosignatures and alarms."""
+        return self.ledger.federation()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Contracts and keys."""
+        return Catalogue(self.contracts, self.keys, self.appender, self.hub, self.settings.limit)
+
+    @cached_property
+    def granter(self) -> Granter:
+        """Who may read what of the hub's own datasets."""
+        return Granter(self.book, self.contracts, self.side, self.clock)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Batches in."""
+        return Publisher(
+            self.ledger,
+            self.objects,
+            self.contracts,
+            self.keys,
+            self.checks,
+            self.appender,
+            self.clock,
+            self.settings.limit,
+            self.home.state / "spool",
+        )
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Rows out."""
+        return Reader(
+            self.ledger,
+            self.objects,
+            self.engine,
+            self.contracts,
+            self.statement_key,
+            self.hub,
+            self.clock,
+            self.settings.limit,
+            self.granter,
+        )
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        """Moves in."""
+        return Agreements(
+            self.ledger,
+            self.book,
+            self.keys,
+            self.appender,
+            self.clock,
+            self.hub,
+            partial(check_terms, self.contracts),
+            self.settings.limit.clock_skew_seconds,
+        )
+
+    @cached_property
+    def facts(self) -> HubFacts:
+        """What the hub says of itself."""
+        return HubFacts(
+            self.hub,
+            str(self.home.log_verifier()),
+            str(self.statement_key.verify_key),
+            version("hechuan"),
+            str(self.home.log_mldsa_verifier() or ""),
+        )
 
     def reader_of(self, replica: Replica) -> Reader:
         """Reads a peer's datasets from the copy of its ledger, under the agreements that this hub knows."""
@@ -77,7 +146,7 @@ class Application:
             self.engine,
             replica.contracts,
             self.statement_key,
-            self.settings.hub.jurisdiction,
+            self.hub,
             self.clock,
             self.settings.limit,
             granter,
@@ -92,41 +161,28 @@ class Application:
         self.ledger.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What everything else stands on: directory, settings, clock, stores."""
-
-    home: HubDirectory
-    settings: Settings
-    clock: Clock
-    ledger: SqlLedgerStore
-    objects: PosixObjectStore | S3ObjectStore
-    engine: DuckTableEngine
-    spool: Path
-
-
 def build(directory: Path) -> Application:
     """Open a hub's directory; raises InvalidInputError, StorageError."""
-    ground = _ground(directory)
-    home, settings, clock, ledger = ground.home, ground.settings, ground.clock, ground.ledger
-    objects, engine = ground.objects, ground.engine
-    hub, limit, refresh = settings.hub.jurisdiction, settings.limit, _refresh(settings)
-    standing = standing_of(home)
+    home = HubDirectory(directory)
+    settings, clock, standing = load_settings(home.settings), SystemClock(), standing_of(home)
+    ledger = open_ledger(settings.store, home.state)
+    objects = open_objects(settings.store, home.state)
+    spool = home.state / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
+    refresh = settings.identity.revocation_refresh_seconds
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
-    statement_key = home.signer(home.statement_key, settings.keys.statement)
     appender = Appender(
         ledger,
         objects,
         _log_signer(home, settings),
-        hub,
+        settings.hub.jurisdiction,
         clock,
         settings.serve.group_commit_max,
         _observer(keys, checks, book),
     )
-    side = ledger.federation()
-    granter = Granter(book, contracts, side, clock)
     return Application(
         home=home,
         settings=settings,
@@ -137,46 +193,11 @@ def build(directory: Path) -> Application:
         engine=engine,
         contracts=contracts,
         keys=keys,
-        appender=appender,
-        catalogue=Catalogue(contracts, keys, appender, hub, limit),
-        publisher=Publisher(ledger, objects, contracts, keys, checks, appender, clock, limit, ground.spool),
-        reader=Reader(ledger, objects, engine, contracts, statement_key, hub, clock, limit, granter),
-        facts=_facts(home, hub, statement_key),
+        checks=checks,
         book=book,
-        agreements=Agreements(
-            ledger,
-            book,
-            keys,
-            appender,
-            clock,
-            hub,
-            partial(check_terms, contracts),
-            limit.clock_skew_seconds,
-        ),
-        granter=granter,
-        side=side,
-        statement_key=statement_key,
+        appender=appender,
+        statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
-
-
-def _ground(directory: Path) -> _Ground:
-    home = HubDirectory(directory)
-    settings = load_settings(home.settings)
-    spool = home.state / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    return _Ground(
-        home=home,
-        settings=settings,
-        clock=SystemClock(),
-        ledger=open_ledger(settings.store, home.state),
-        objects=open_objects(settings.store, home.state),
-        engine=DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-"))),
-        spool=spool,
-    )
-
-
-def _refresh(settings: Settings) -> float:
-    return settings.identity.revocation_refresh_seconds
 
 
 def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
@@ -184,16 +205,6 @@ def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
     second = home.log_mldsa_verifier()
     others = ((second, SigningKey.load(home.log_mldsa_key).sign),) if second else ()
     return LogSigner(home.log_verifier(), home.signer(home.log_key, settings.keys.log).sign, others)
-
-
-def _facts(home: HubDirectory, hub: str, statement_key: Signer) -> HubFacts:
-    return HubFacts(
-        hub,
-        str(home.log_verifier()),
-        str(statement_key.verify_key),
-        version("hechuan"),
-        str(home.log_mldsa_verifier() or ""),
-    )
 
 
 def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable[[Sequence[Record]], None]:

@@ -45,11 +45,11 @@ class Federated:
             application.ledger,
             self.links,
             application.reader_of,
-            application.settings.hub.jurisdiction,
+            application.hub,
             application.statement_key,
         )
 
-        hub = application.settings.hub.jurisdiction
+        hub = application.hub
         self.sealing = Sealing(
             application.side,
             application.book,
@@ -81,7 +81,7 @@ class Federated:
             application.ledger,
             application.side,
             application.clock,
-            settings.hub.jurisdiction,
+            application.hub,
         )
 
 

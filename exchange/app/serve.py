@@ -112,14 +112,20 @@ def _add_services(
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
         LedgerServicer(gate, ledger, application.side), server
     )
+    _add_members(application, federated, gate, feed, server)
+
+
+def _add_members(
+    application: Application, federated: Federated, gate: Gate, feed: Feed, server: grpc.aio.Server
+) -> None:
+    ledger, links = application.ledger, federated.links
     place = FederationDirectory(application.home.federation)
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
-    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), federated.links)
+    member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
     peer = PeerServicer(gate, ledger, feed, federated.witness)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
-    hub = application.settings.hub.jurisdiction
-    seal = SealServicer(gate, federated.sealing, ledger, federated.links, hub)
+    seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(
         gate,
@@ -128,7 +134,7 @@ def _add_services(
         application.side,
         application.clock,
         application.settings.agreement,
-        limit,
+        application.settings.limit,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
 

@@ -239,7 +239,8 @@ def open_table(client: Session, dataset: str, contract: Contract, table: pa.Tabl
     shorts = {
         cell[:_SHORT].hex() for name in names for cell in table.column(name).to_pylist() if cell is not None
     }
-    keys = [key for key in vault_of(client).kept() if key.short.hex() in shorts and key.dataset == dataset]
+    known = [*vault_of(client).kept(), *client.batch_keys.values()]
+    keys = [key for key in known if key.short.hex() in shorts and key.dataset == dataset]
     missing = shorts - {key.short.hex() for key in keys}
     if missing:
         keys += _fetched(client, dataset, sorted(missing))
@@ -255,5 +256,7 @@ def _fetched(client: Session, dataset: str, shorts: Sequence[str]) -> list[Batch
     listed = member_pb2.ListKeysRequest(agency=owner)
     signers = retried(lambda: client.member.ListKeys(listed, timeout=_TIMEOUT)).keys
     own = vault_of(client).recipient()
-    keys = [opened_key(data, own, dataset, signers) for data in found]
-    return [key for key in keys if key is not None]
+    opened = [opened_key(data, own, dataset, signers) for data in found]
+    keys = [key for key in opened if key is not None]
+    client.batch_keys.update({key.keyid: key for key in keys})
+    return keys

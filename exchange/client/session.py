@@ -12,6 +12,7 @@ from exchange.client.call import retried
 from exchange.client.profile import Profile
 from exchange.contract.load import load_contract
 from exchange.contract.model import Contract
+from exchange.trust.seal import BatchKey
 from exchange.v1 import (
     agreement_pb2_grpc,
     catalog_pb2,
@@ -35,6 +36,8 @@ class Session(AbstractContextManager["Session"]):
         self.member = member_pb2_grpc.MemberServiceStub(channel)
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
+        # keys of sealed batches that this connection has been given; they go with it
+        self.batch_keys: dict[str, BatchKey] = {}
         self._contracts: dict[str, Contract] = {}
 
     def __enter__(self) -> Self:

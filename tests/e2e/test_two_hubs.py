@@ -18,7 +18,7 @@ from demo.hub import HubProcess, hechuan
 from demo.sample import monitoring_sections, water_quality
 from exchange.agreement.move import Act
 from exchange.client import Client, connect
-from exchange.client.agreement import get_agreement, list_reads, move_agreement, propose_terms
+from exchange.client.agreement import get_agreement, list_reads
 from exchange.errors import HechuanError, NotFoundError, PermissionDeniedError
 from exchange.home import HubDirectory
 from exchange.ledger import Receipt, VerifierKey, verify_cosignatures, verify_receipt
@@ -110,11 +110,11 @@ def until(days: int = 30) -> datetime:
 
 def agree(owner: Client, reader: Client, dataset: str = CASES, **terms: object) -> str:
     """Each side speaks at its own hub; the hubs tell each other."""
-    asked = propose_terms(reader, dataset, READER, purpose="联合执法", until=until(), **terms)  # type: ignore[arg-type]
+    asked = reader.propose(dataset, purpose="联合执法", until=until(), **terms)
     id, steps = asked.agreement.id, 1
     for side in (owner, reader, owner):
         eventually(lambda side=side, steps=steps: len(get_agreement(side, id).moves) == steps)  # type: ignore[misc]
-        move_agreement(side, id)
+        side.sign(id)
         steps += 1
     eventually(lambda: get_agreement(reader, id).state == IN_FORCE)
     return id
@@ -143,7 +143,7 @@ def test_agreement_across_the_border_by_query_through(owner: Client, reader: Cli
     assert (read.reader, read.via, read.rows, read.agreement) == (READER, "510000", 4, id)
     both = [get_agreement(side, id) for side in (owner, reader)]
     assert both[0].signed_terms == both[1].signed_terms != b""
-    move_agreement(reader, id, Act.TERMINATE, "完成")
+    reader.sign(id, Act.TERMINATE, "完成")
     eventually(lambda: get_agreement(owner, id).state == agreement_pb2.AGREEMENT_STATE_TERMINATED)
     with pytest.raises(PermissionDeniedError):
         reader.query(CASES).table()

@@ -62,6 +62,7 @@ class Statements:
         self._batches()
         self._members()
         self._federation()
+        self._beside()
 
     def _heads(self) -> None:
         text, p = self._text, bindparam
@@ -183,6 +184,9 @@ class Statements:
         self.drop_sealed_key = text(delete(sealed_key).where(sealed_key.c.key == p("key")))
         self.add_erased_key = self._upsert(erased_key, {"dataset": lambda old, new: old.dataset})
         self.erased_key = text(select(erased_key.c.erased_at).where(erased_key.c.key == p("key")))
+
+    def _beside(self) -> None:
+        text, p = self._text, bindparam
         self.begin_read = self._insert(access)
         self.end_read = text(
             update(access)

@@ -1,0 +1,79 @@
+"""What the flows need from the outside world, as Protocols, and the records that cross them.
+
+Drivers live in `exchange.store` and `exchange.client`; one behaviour suite holds those of the stores
+(`tests/behaviour`).
+"""
+
+from exchange.ports.engine import (
+    Condition,
+    Part,
+    Plan,
+    TableEngine,
+)
+from exchange.ports.federation import (
+    AccessLog,
+    Peer,
+    PeerPage,
+    SealStore,
+    WitnessStore,
+)
+from exchange.ports.record import (
+    AccessRecord,
+    Alarm,
+    BatchRecord,
+    CertificateRecord,
+    ContractRecord,
+    DatasetRecord,
+    Entry,
+    EntryKind,
+    Head,
+    KeyRecord,
+    MoveRecord,
+    RecipientRecord,
+    Record,
+    RevocationRecord,
+    SealedKey,
+)
+from exchange.ports.store import (
+    CertificateStore,
+    Clock,
+    InvitationStore,
+    LedgerArchive,
+    LedgerStore,
+    ObjectStore,
+    Sequencer,
+)
+
+__all__ = [
+    "AccessLog",
+    "AccessRecord",
+    "Alarm",
+    "BatchRecord",
+    "CertificateRecord",
+    "CertificateStore",
+    "Clock",
+    "Condition",
+    "ContractRecord",
+    "DatasetRecord",
+    "Entry",
+    "EntryKind",
+    "Head",
+    "InvitationStore",
+    "KeyRecord",
+    "LedgerArchive",
+    "LedgerStore",
+    "MoveRecord",
+    "ObjectStore",
+    "Part",
+    "Peer",
+    "PeerPage",
+    "Plan",
+    "RecipientRecord",
+    "Record",
+    "RevocationRecord",
+    "SealStore",
+    "SealedKey",
+    "Sequencer",
+    "TableEngine",
+    "WitnessStore",
+]
