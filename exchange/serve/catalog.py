@@ -11,9 +11,11 @@ import grpc
 from exchange import wire
 from exchange.flow.catalog import Catalogue, Judged
 from exchange.flow.registry import ContractRegistry
+from exchange.flow.search import Searcher
 from exchange.ids import AgencyId, ContractRef, DatasetId
-from exchange.ports import ContractRecord, DatasetRecord, LedgerStore
+from exchange.ports import Clock, ContractRecord, DatasetRecord, LedgerStore
 from exchange.serve.caller import Gate
+from exchange.serve.search import answer
 from exchange.serve.status import answers
 from exchange.settings import Limit
 from exchange.v1 import catalog_pb2, catalog_pb2_grpc
@@ -42,6 +44,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         ledger: LedgerStore,
         contracts: ContractRegistry,
         catalogue: Catalogue,
+        searcher: Searcher,
+        clock: Clock,
         limit: Limit,
     ) -> None:
         self._gate = gate
@@ -49,6 +53,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._ledger = ledger
         self._contracts = contracts
         self._catalogue = catalogue
+        self._searcher = searcher
+        self._clock = clock
         self._limit = limit
 
     @answers
@@ -140,6 +146,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._gate.agency(context)
         record = await asyncio.to_thread(self._ledger.dataset, DatasetId.parse(request.id))
         return catalog_pb2.GetDatasetResponse(dataset=self._dataset(record))
+
+    @answers
+    async def SearchDatasets(
+        self, request: catalog_pb2.SearchDatasetsRequest, context: Context
+    ) -> catalog_pb2.SearchDatasetsResponse:
+        caller = self._gate.agency(context)
+        return await asyncio.to_thread(answer, self._searcher, caller, request, self._clock, self._limit)
 
     def _dataset(self, record: DatasetRecord) -> catalog_pb2.Dataset:
         return wire.dataset(record, self._contracts.get(record.contract).sharing)
