@@ -21,7 +21,7 @@ from exchange.client.seal import give_keys, register_recipient
 from exchange.client.search import Conditions, search_hits, search_request
 from exchange.client.session import Session
 from exchange.client.watch import Event, watch
-from exchange.v1 import agreement_pb2, common_pb2, exchange_pb2, ledger_pb2
+from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
     import pandas as pd
