@@ -68,6 +68,11 @@ class AgreementBook:
         self._next = 0
         self._read_at = float("-inf")
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called whenever this process appends a move."""
+        self._listeners.append(changed)
 
     def get(self, agreement: str) -> Negotiation:
         """One agreement; raises NotFoundError."""
@@ -96,6 +101,8 @@ class AgreementBook:
         """Hear what this process appended."""
         if any(isinstance(record, MoveRecord) for record in records):
             self._read_at = float("-inf")
+            for changed in self._listeners:
+                changed()
 
     def after(self, known: Negotiation | None, move: Move) -> Negotiation:
         """The state machine's verdict on one more move; raises as it does."""

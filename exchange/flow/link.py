@@ -28,6 +28,7 @@ from exchange.trust.keys import VerifyKey
 
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 10.0
+_LOOK_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -84,6 +85,8 @@ class Link:
         self._index = index
         self._search = search
         self._stopped = threading.Event()
+        self._news = threading.Event()
+        book.listen(self._news.set)
         self._peers: list[Peer] = []
         self._followed_at: datetime | None = None
         self._cosigned = 0
@@ -108,6 +111,7 @@ class Link:
     def close(self) -> None:
         """Stop all threads, breaking off what they wait for."""
         self._stopped.set()
+        self._news.set()
         for peer in list(self._peers):
             peer.close()
         for thread in self._threads:
@@ -166,6 +170,7 @@ class Link:
             records = self.replica.take(peer, neighbour.log, page) if page.entries else ()  # (2)
             self._followed_at, self._errors["follow"] = self._clock.now(), ""
             self._repeat(records)  # (3)
+            self._news.set()
             if self._stopped.is_set():
                 return
 
@@ -191,7 +196,8 @@ class Link:
             ):  # (4)
                 self.mirror.fill(peer, wanted)
             self._errors["mirror"] = ""
-            self.replica.ledger.wait_past(self.replica.size, 1.0)
+            self._news.wait(_LOOK_SECONDS)
+            self._news.clear()
 
     def _witness(self, neighbour: Neighbour, peer: Peer) -> None:
         if neighbour.witness is None:
