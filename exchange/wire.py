@@ -214,23 +214,23 @@ def contract(record: ContractRecord, parsed: Contract) -> catalog_pb2.Contract:
     )
 
 
-def compatibility(found: Compatibility, required: str, against: str) -> catalog_pb2.Compatibility:
-    """A compatibility verdict, each break named."""
-    return catalog_pb2.Compatibility(
-        level=_LEVELS[found.level],
-        required=_LEVELS[required],
-        against=against,
-        breaks=[
-            catalog_pb2.ContractBreak(
-                kind=item.kind,
-                column=item.column or "",
-                breaks=_LEVELS[item.direction],
-                zh=item.zh,
-                en=item.en,
-            )
-            for item in found.breaks
-        ],
-    )
+def compatibility_level(level: str) -> catalog_pb2.CompatibilityLevel.ValueType:
+    """What two versions are to each other."""
+    return _LEVELS[level]
+
+
+def contract_breaks(found: Compatibility) -> list[catalog_pb2.ContractBreak]:
+    """Everything that breaks a promise."""
+    return [
+        catalog_pb2.ContractBreak(
+            kind=item.kind,
+            column=item.column or "",
+            breaks=_LEVELS[item.direction],
+            zh=item.zh,
+            en=item.en,
+        )
+        for item in found.breaks
+    ]
 
 
 def dataset(record: DatasetRecord, shared: str) -> catalog_pb2.Dataset:

@@ -111,7 +111,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         assert isinstance(record, ContractRecord)
         return catalog_pb2.RegisterContractResponse(
             contract=wire.contract(record, judged.contract),
-            compatibility=_compatibility(judged),
+            compatibility=_compatibility(judged, judged.allowed),
             receipt=appended.receipt,
         )
 
@@ -119,10 +119,11 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def CompareContract(
         self, request: catalog_pb2.CompareContractRequest, context: Context
     ) -> catalog_pb2.CompareContractResponse:
-        self._gate.agency(context)
+        caller = self._gate.agency(context)
         against = wire.contract_or_none(request.against)
         judged = await asyncio.to_thread(self._catalogue.judge, request.yaml, against)
-        return catalog_pb2.CompareContractResponse(compatibility=_compatibility(judged))
+        seen = judged.seen_by(caller, self._facts.jurisdiction)
+        return catalog_pb2.CompareContractResponse(compatibility=_compatibility(seen, judged.allowed))
 
     @answers
     async def ListDatasets(
@@ -158,7 +159,23 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return wire.dataset(record, self._contracts.get(record.contract).sharing)
 
 
-def _compatibility(judged: Judged) -> catalog_pb2.Compatibility | None:
+def _compatibility(judged: Judged, allowed: bool) -> catalog_pb2.Compatibility | None:
     if judged.verdict is None:
         return None
-    return wire.compatibility(judged.verdict, judged.contract.compatibility, str(judged.against))
+    return catalog_pb2.Compatibility(
+        level=wire.compatibility_level(judged.verdict.level),
+        required=wire.compatibility_level(judged.contract.compatibility),
+        against=str(judged.against),
+        breaks=wire.contract_breaks(judged.verdict),
+        consumers=[
+            catalog_pb2.ContractConsumer(
+                agency=str(each.consumer),
+                agreement=each.agreement,
+                contract=str(each.contract),
+                level=wire.compatibility_level(each.verdict.level),
+                breaks=wire.contract_breaks(each.verdict),
+            )
+            for each in judged.consumers
+        ],
+        allowed=allowed,
+    )
