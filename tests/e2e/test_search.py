@@ -102,7 +102,12 @@ def test_every_word_and_condition_narrows(owner: Client, reader: Client) -> None
         assert ids(side, "水质 地表") == [QUALITY]
         assert ids(side, "water-quality") == [QUALITY]
         assert ids(side, "SURFACE quality") == [QUALITY]
-        assert set(ids(side, "重庆 生态环境")) == {QUALITY, CASES, SECRET, "500000/ecology/monitoring-section"}
+        assert set(ids(side, "重庆 生态环境")) == {
+            QUALITY,
+            CASES,
+            SECRET,
+            "500000/ecology/monitoring-section",
+        }
         assert ids(side, "铜钵") == [f"500000/ecology/{name}" for name in NAMED]
         assert ids(side, river="乌江") == [f"500000/ecology/{name}" for name in NAMED]
         assert ids(side, section="上河坝", contract="water-quality") == [QUALITY]
