@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
+from exchange.flow.coverage import coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
+from exchange.flow.projection import Projection, Source
 from exchange.flow.replicate import Mirror, Replica
 from exchange.flow.sealing import Sealing
+from exchange.flow.search import Searcher
 from exchange.flow.witness import Notary, Witness
 from exchange.home import HubDirectory
 from exchange.ledger import VerifierKey
@@ -18,7 +21,7 @@ from exchange.member import HubCard
 from exchange.ports import Clock
 from exchange.serve.route import Router
 from exchange.serve.seal import recipients_of
-from exchange.store import open_replica
+from exchange.store import open_replica, open_search
 from exchange.store.sql import SqlLedgerStore
 from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.trust.roster import HubEntry
@@ -59,9 +62,48 @@ class Federated:
             lambda agency: recipients_of(application.ledger, self.links, hub, agency),
         )
 
+        self.index = open_search(application.settings.store, home.state)
+        search = application.settings.search
+        self.searcher = Searcher(
+            self.index,
+            application.book,
+            application.clock,
+            hub,
+            self.links.hubs,
+            self.links.mirrors,
+            search,
+        )
+        self.projection = Projection(
+            self.index,
+            Source(hub, application.ledger, application.contracts),
+            self._sources,
+            application.objects,
+            application.engine,
+            application.clock,
+            search,
+        )
+
+    def start(self) -> None:
+        """Open links, and begin to list what can be found; returns at once."""
+        self.links.start()
+        self.projection.start()
+
+    def coverage(self, after: str, tag: str) -> bytes:
+        """A signed page of where this hub's datasets have rows."""
+        application = self._application
+        most = application.settings.search.coverage_page_bytes
+        now = application.clock.now()
+        return coverage_page(self.index, application.hub, after, tag, application.statement_key, now, most)
+
+    def _sources(self) -> Sequence[Source]:
+        replicas = (link.replica for link in self.links.links())
+        return [Source(replica.hub, replica.ledger, replica.contracts) for replica in replicas]
+
     def close(self) -> None:
-        """Close links and the copies they fill."""
+        """Close links, what they fill, and the search over it."""
         self.links.close()
+        self.projection.close()
+        self.index.close()
         for ledger in self._replicas:
             ledger.close()
 
@@ -82,6 +124,8 @@ class Federated:
             application.side,
             application.clock,
             application.hub,
+            self.index,
+            settings.search,
         )
 
 

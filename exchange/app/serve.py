@@ -74,7 +74,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
 
     federated = Federated(application)
     follower = Follower(home, settings.federation, application.clock, standing)
-    federated.links.start()
+    federated.start()
     try:
         await run(
             settings,
@@ -106,7 +106,16 @@ def _add_services(
         federated.router,
         limit,
     )
-    catalog = CatalogServicer(gate, application.facts, ledger, contracts, application.catalogue, limit)
+    catalog = CatalogServicer(
+        gate,
+        application.facts,
+        ledger,
+        contracts,
+        application.catalogue,
+        federated.searcher,
+        application.clock,
+        limit,
+    )
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
@@ -123,7 +132,7 @@ def _add_members(
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
-    peer = PeerServicer(gate, ledger, feed, federated.witness)
+    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from exchange.cli import agency, agreement, contracts, federation, hub, key, operate, partner
+from exchange.cli import agency, agreement, contracts, federation, hub, key, operate, partner, search
 from exchange.errors import HechuanError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(key.app, name="key")
 partner.register(app)
 operate.register(app)
 app.command()(agreement.audit)
+app.command()(search.search)
 
 
 def main() -> None:

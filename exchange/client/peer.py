@@ -78,6 +78,10 @@ class GrpcPeer:
         request = peer_pb2.AddCheckpointRequest(body=body)
         return _ours(lambda: self._peer.AddCheckpoint(request, timeout=_TIMEOUT)).signatures
 
+    def coverage(self, after: str, tag: str) -> bytes:
+        request = peer_pb2.GetCoverageRequest(after=after, tag=tag)
+        return _ours(lambda: self._peer.GetCoverage(request, timeout=_TIMEOUT)).envelope
+
     def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
         number = exchange_pb2.FetchPart.Value(f"FETCH_PART_{part.upper()}")
         request = exchange_pb2.FetchRequest(batch=batch, part=number, offset=offset, on_behalf_of=str(reader))

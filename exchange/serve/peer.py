@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -25,11 +25,20 @@ _MESSAGE_BYTES = 1 << 20
 class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
     """Only hubs may call."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore, feed: Feed, witness: Witness) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        ledger: LedgerStore,
+        feed: Feed,
+        witness: Witness,
+        coverage: Callable[[str, str], bytes],
+    ) -> None:
+        """`coverage` gives a signed page, by what it is to begin behind and the tag that the caller has."""
         self._gate = gate
         self._ledger = ledger
         self._feed = feed
         self._witness = witness
+        self._coverage = coverage
 
     def _hub(self, context: Context) -> Peer:
         peer = self._gate.peer(context)
@@ -62,6 +71,14 @@ class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
         self._hub(context)
         signatures = await asyncio.to_thread(self._witness.add_checkpoint, request.body)
         return peer_pb2.AddCheckpointResponse(signatures=signatures)
+
+    @answers
+    async def GetCoverage(
+        self, request: peer_pb2.GetCoverageRequest, context: Context
+    ) -> peer_pb2.GetCoverageResponse:
+        self._hub(context)
+        envelope = await asyncio.to_thread(self._coverage, request.after, request.tag)
+        return peer_pb2.GetCoverageResponse(envelope=envelope)
 
 
 def _complete(entries: Sequence[Entry]) -> int:

@@ -37,6 +37,8 @@ class PeerServiceStub:
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
     AddCheckpoint: _grpc.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+    GetCoverage: _grpc.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]
+    """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
 
 @_typing.type_check_only
 class PeerServiceAsyncStub(PeerServiceStub):
@@ -47,6 +49,8 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
     AddCheckpoint: _aio.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]  # type: ignore[assignment]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+    GetCoverage: _aio.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]  # type: ignore[assignment]
+    """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
 
 class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What hubs are to each other: readers of each other's ledgers, and witnesses of them. Only hubs may call."""
@@ -66,5 +70,13 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_pb2.AddCheckpointResponse, _abc.Awaitable[_peer_pb2.AddCheckpointResponse]]:
         """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+
+    @_abc_1.abstractmethod
+    def GetCoverage(
+        self,
+        request: _peer_pb2.GetCoverageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_pb2.GetCoverageResponse, _abc.Awaitable[_peer_pb2.GetCoverageResponse]]:
+        """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
