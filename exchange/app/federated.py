@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
@@ -33,17 +34,25 @@ class Federated:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._replicas: list[SqlLedgerStore] = []
-        home = application.home
         self.notary = Notary(application.ledger, application.side)
-        self.links = Links(lambda: neighbours_of(home, application.standing, application.clock), self._link)
-        self.witness = Witness(
-            application.side,
-            home.witness_verifier(),
-            SigningKey.load(home.witness_key).sign,
-            self.links.logs,
-            application.clock,
+        self.links = Links(
+            lambda: neighbours_of(application.home, application.standing, application.clock), self._link
         )
-        self.router = Router(
+        self.index = open_search(application.settings.store, application.home.state)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """Cosigns the checkpoints of peers."""
+        home = self._application.home
+        sign = SigningKey.load(home.witness_key).sign
+        side, clock = self._application.side, self._application.clock
+        return Witness(side, home.witness_verifier(), sign, self.links.logs, clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """Which hub answers for a dataset."""
+        application = self._application
+        return Router(
             application.reader,
             application.ledger,
             self.links,
@@ -52,35 +61,45 @@ class Federated:
             application.statement_key,
         )
 
-        hub = application.hub
-        self.sealing = Sealing(
+    @cached_property
+    def sealing(self) -> Sealing:
+        """Keys of sealed columns."""
+        application = self._application
+        return Sealing(
             application.side,
             application.book,
             application.keys,
             application.appender,
             application.clock,
-            lambda agency: recipients_of(application.ledger, self.links, hub, agency),
+            lambda agency: recipients_of(application.ledger, self.links, application.hub, agency),
         )
 
-        self.index = open_search(application.settings.store, home.state)
-        search = application.settings.search
-        self.searcher = Searcher(
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Looks through the catalogues of all hubs."""
+        application = self._application
+        return Searcher(
             self.index,
             application.book,
             application.clock,
-            hub,
+            application.hub,
             self.links.hubs,
             self.links.mirrors,
-            search,
+            application.settings.search,
         )
-        self.projection = Projection(
+
+    @cached_property
+    def projection(self) -> Projection:
+        """Keeps the search index after the ledgers."""
+        application = self._application
+        return Projection(
             self.index,
-            Source(hub, application.ledger, application.contracts),
+            Source(application.hub, application.ledger, application.contracts),
             self._sources,
             application.objects,
             application.engine,
             application.clock,
-            search,
+            application.settings.search,
         )
 
     def start(self) -> None:

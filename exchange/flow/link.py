@@ -92,9 +92,7 @@ class Link:
         self._cosigned = 0
         self._errors: dict[str, str] = {}
         self._threads = [
-            threading.Thread(
-                target=self._for_ever, args=(name, work), name=f"{name}-{replica.hub}", daemon=True
-            )
+            self._thread(name, work)
             for name, work in (
                 ("follow", self._follow),
                 ("witness", self._witness),
@@ -102,6 +100,10 @@ class Link:
                 ("coverage", self._cover),
             )
         ]
+
+    def _thread(self, name: str, work: Callable[[Neighbour, Peer], None]) -> threading.Thread:
+        label = f"{name}-{self.replica.hub}"
+        return threading.Thread(target=self._for_ever, args=(name, work), name=label, daemon=True)
 
     def start(self) -> None:
         """Begin; returns at once."""
