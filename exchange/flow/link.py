@@ -91,15 +91,8 @@ class Link:
         self._followed_at: datetime | None = None
         self._cosigned = 0
         self._errors: dict[str, str] = {}
-        self._threads = [
-            self._thread(name, work)
-            for name, work in (
-                ("follow", self._follow),
-                ("witness", self._witness),
-                ("mirror", self._mirror),
-                ("coverage", self._cover),
-            )
-        ]
+        works = (self._follow, self._witness, self._mirror, self._cover)
+        self._threads = [self._thread(work.__name__.strip("_"), work) for work in works]
 
     def _thread(self, name: str, work: Callable[[Neighbour, Peer], None]) -> threading.Thread:
         label = f"{name}-{self.replica.hub}"
