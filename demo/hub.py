@@ -40,7 +40,7 @@ class HubProcess:
         self.jurisdiction = jurisdiction
         self.directory = root / f"hub-{jurisdiction}"
         self.log = root / f"hub-{jurisdiction}.log"
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         if not self.directory.exists():
             hechuan("hub", "init", self.directory, "--jurisdiction", jurisdiction, *options)
@@ -79,7 +79,7 @@ class HubProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.environment},
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:

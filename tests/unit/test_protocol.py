@@ -82,3 +82,16 @@ def test_links_lead_somewhere() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
             assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_every_fault_that_is_told_is_tested() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `((?:tests/\S+::)?test_\w+)` \|", page)
+    assert len(rows) == page.count("\n| ") - 1
+    for row in rows:
+        path, _, name = row.rpartition("::")
+        source = (ROOT / (path or "tests/e2e/test_faults.py")).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, row
+    told = {row.rpartition("::")[2] for row in rows}
+    tests = (ROOT / "tests" / "e2e" / "test_faults.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"^def (test_\w+)\(", tests, re.MULTILINE)) <= told
