@@ -188,6 +188,11 @@ def _keys(client: Client) -> None:
         raise error_of(error) from error
 
 
+def test_the_ledger_stands_with_all_of_it(pair: Pair, published: Published) -> None:
+    for hub in (pair.chongqing, pair.sichuan):
+        assert hechuan("fsck", hub.directory) == 0
+
+
 def test_commands(pair: Pair, owner: Client, capsys: pytest.CaptureFixture[str]) -> None:
     hechuan("agreement", "keys", "--home", pair.owner)
     assert "recipient 接收密钥  x25519:" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import csv
 
 from demo.files import write_files
-from demo.hub import HubProcess
+from demo.hub import HubProcess, fixed_ports, introduce
 from demo.sample import START, monitoring_sections, water_quality
 from exchange.client import Client, connect
 from exchange.client.search import search_page, search_request
@@ -23,7 +23,7 @@ from tests.contracts import contract_text
 from tests.contracts import key as made_key
 from tests.e2e.test_agreement import cases
 from tests.e2e.test_exchange import register
-from tests.e2e.test_two_hubs import Pair, agree, eventually, free_port, introduce
+from tests.e2e.test_two_hubs import Pair, agree, eventually
 
 pytestmark = pytest.mark.e2e
 QUALITY = "500000/ecology/water-quality"
@@ -40,15 +40,7 @@ QUICK = {
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     root = tmp_path_factory.mktemp("search")
-    hubs = [
-        HubProcess(
-            root,
-            name,
-            ["--listen", f"127.0.0.1:{free_port()}", "--listen-enrolment", f"127.0.0.1:{free_port()}"],
-            QUICK,
-        )
-        for name in ("500000", "510000")
-    ]
+    hubs = [HubProcess(root, name, fixed_ports(), QUICK) for name in ("500000", "510000")]
     introduce(root, *hubs)
     with ExitStack() as stack:
         chongqing, sichuan = (stack.enter_context(hub) for hub in hubs)

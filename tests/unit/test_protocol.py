@@ -9,10 +9,20 @@ from pathlib import Path
 from google.rpc import code_pb2
 
 from exchange import errors
+from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest
 from exchange.serve.status import STATUS
 from exchange.trust.canonical import canonical
-from exchange.v1 import catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2
+from exchange.v1 import (
+    agreement_pb2,
+    catalog_pb2,
+    exchange_pb2,
+    federation_pb2,
+    ledger_pb2,
+    member_pb2,
+    peer_pb2,
+    seal_pb2,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -43,10 +53,25 @@ def test_every_member_of_a_manifest_is_told() -> None:
     assert all(f"`{name}`" in table for name in manifest)
 
 
+def test_the_example_of_terms_is_canonical() -> None:
+    (terms,) = [example for example in EXAMPLES if "agreement" in example]
+    assert Terms.from_json(terms).to_bytes().decode() in PAGE
+
+
 def test_every_vector_and_call_is_named() -> None:
     for path in (ROOT / "tests" / "vectors").glob("*.json"):
         assert f"`{path.name}`" in PAGE
-    for module in (catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2):
+    modules = (
+        agreement_pb2,
+        catalog_pb2,
+        exchange_pb2,
+        federation_pb2,
+        ledger_pb2,
+        member_pb2,
+        peer_pb2,
+        seal_pb2,
+    )
+    for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 assert method.name in PAGE, method.full_name
