@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
-from exchange.flow.coverage import coverage_page
+from exchange.flow.coverage import CoverageTaker, coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
@@ -63,24 +64,33 @@ class Federated:
         )
 
         self.index = open_search(application.settings.store, home.state)
-        search = application.settings.search
-        self.searcher = Searcher(
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Searches the catalogue of every hub."""
+        application, links = self._application, self.links
+        return Searcher(
             self.index,
             application.book,
             application.clock,
-            hub,
-            self.links.hubs,
-            self.links.mirrors,
-            search,
+            application.hub,
+            links.hubs,
+            links.mirrors,
+            application.settings.search,
         )
-        self.projection = Projection(
+
+    @cached_property
+    def projection(self) -> Projection:
+        """Fills what is searched."""
+        application = self._application
+        return Projection(
             self.index,
-            Source(hub, application.ledger, application.contracts),
+            Source(application.hub, application.ledger, application.contracts),
             self._sources,
             application.objects,
             application.engine,
             application.clock,
-            search,
+            application.settings.search,
         )
 
     def start(self) -> None:
@@ -124,8 +134,7 @@ class Federated:
             application.side,
             application.clock,
             application.hub,
-            self.index,
-            settings.search,
+            CoverageTaker(self.index, settings.search),
         )
 
 

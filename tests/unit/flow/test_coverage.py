@@ -211,7 +211,7 @@ ITEM = {"batches": 1, "dataset": str(IDS[0]), "places": [], "rivers": 0, "sectio
         GOOD | {"datasets": [ITEM | {"batches": True}]},
         GOOD | {"datasets": [ITEM | {"dataset": "../x"}]},
         GOOD | {"datasets": [ITEM | {"places": [["S", "n"]], "rivers": "x"}]},
-        GOOD | {"datasets": [ITEM | {"places": [["S", "n", "x" * 201]]}]},
+        GOOD | {"datasets": [ITEM | {"places": [["S", "n", "x" * 65]]}]},
         GOOD | {"datasets": [ITEM | {"places": [["S", "n", "r", "more"]]}]},
         GOOD | {"datasets": 5},
         [],
