@@ -164,7 +164,7 @@ class Story:
         with connect(reader) as client:
             until = datetime.now(UTC) + timedelta(days=90)
             purpose = "铜钵河联合执法"
-            rows = "row.status != 'withdrawn'"
+            rows = "row.status in ['decided', 'transferred', 'closed']"
             id = client.propose(CASES, purpose=purpose, until=until, row_filter=rows).agreement.id
         self._command("agreement", "propose", CASES, "--purpose", purpose, "--rows", rows, "--home", reader)
         for moves, home in enumerate((owner, reader, owner), start=1):

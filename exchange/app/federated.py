@@ -7,7 +7,7 @@ from functools import cached_property
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
-from exchange.flow.coverage import CoverageTaker, coverage_page
+from exchange.flow.coverage import coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
@@ -34,17 +34,25 @@ class Federated:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._replicas: list[SqlLedgerStore] = []
-        home = application.home
         self.notary = Notary(application.ledger, application.side)
-        self.links = Links(lambda: neighbours_of(home, application.standing, application.clock), self._link)
-        self.witness = Witness(
-            application.side,
-            home.witness_verifier(),
-            SigningKey.load(home.witness_key).sign,
-            self.links.logs,
-            application.clock,
+        self.links = Links(
+            lambda: neighbours_of(application.home, application.standing, application.clock), self._link
         )
-        self.router = Router(
+        self.index = open_search(application.settings.store, application.home.state)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """Cosigns the checkpoints of peers."""
+        home = self._application.home
+        sign = SigningKey.load(home.witness_key).sign
+        side, clock = self._application.side, self._application.clock
+        return Witness(side, home.witness_verifier(), sign, self.links.logs, clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """Which hub answers for a dataset."""
+        application = self._application
+        return Router(
             application.reader,
             application.ledger,
             self.links,
@@ -53,35 +61,36 @@ class Federated:
             application.statement_key,
         )
 
-        hub = application.hub
-        self.sealing = Sealing(
+    @cached_property
+    def sealing(self) -> Sealing:
+        """Keys of sealed columns."""
+        application = self._application
+        return Sealing(
             application.side,
             application.book,
             application.keys,
             application.appender,
             application.clock,
-            lambda agency: recipients_of(application.ledger, self.links, hub, agency),
+            lambda agency: recipients_of(application.ledger, self.links, application.hub, agency),
         )
-
-        self.index = open_search(application.settings.store, home.state)
 
     @cached_property
     def searcher(self) -> Searcher:
-        """Searches the catalogue of every hub."""
-        application, links = self._application, self.links
+        """Looks through the catalogues of all hubs."""
+        application = self._application
         return Searcher(
             self.index,
             application.book,
             application.clock,
             application.hub,
-            links.hubs,
-            links.mirrors,
+            self.links.hubs,
+            self.links.mirrors,
             application.settings.search,
         )
 
     @cached_property
     def projection(self) -> Projection:
-        """Fills what is searched."""
+        """Keeps the search index after the ledgers."""
         application = self._application
         return Projection(
             self.index,
@@ -134,7 +143,8 @@ class Federated:
             application.side,
             application.clock,
             application.hub,
-            CoverageTaker(self.index, settings.search),
+            self.index,
+            settings.search,
         )
 
 

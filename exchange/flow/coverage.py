@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -173,19 +172,6 @@ def take_coverage(
         if not after:
             return index.cover_all(hub, found, tag)
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageTaker:
-    """Asks peers, one after the other or all at once."""
-
-    index: SearchIndex
-    settings: Search
-
-    def take(self, peer: Peer, hub: str, key: VerifyKey, stopped: Callable[[], bool]) -> float:
-        """As `take_coverage`; how many seconds later to ask again."""
-        wait = self.settings.coverage_seconds
-        return wait if take_coverage(self.index, peer, hub, key, self.settings, stopped) else min(wait, 1.0)
 
 
 def _checked(data: bytes, hub: str, key: VerifyKey, after: str) -> dict[str, Any]:

@@ -17,11 +17,13 @@ import structlog
 
 from exchange.errors import HechuanError, UnavailableError
 from exchange.flow.agree import AgreementBook, Agreements
-from exchange.flow.coverage import CoverageTaker
+from exchange.flow.coverage import take_coverage
 from exchange.flow.replicate import Mirror, Replica, wanted_mirrors
 from exchange.flow.witness import Notary
 from exchange.ledger import VerifierKey
 from exchange.ports import Alarm, Clock, LedgerStore, MoveRecord, Peer, Record, WitnessStore
+from exchange.ports.search import SearchIndex
+from exchange.settings import Search
 from exchange.trust.keys import VerifyKey
 
 _FIRST_WAIT = 0.2
@@ -67,7 +69,8 @@ class Link:
         store: WitnessStore,
         clock: Clock,
         own_hub: str,
-        coverage: CoverageTaker,
+        index: SearchIndex,
+        search: Search,
     ) -> None:
         self.replica = replica
         self.mirror = mirror
@@ -79,7 +82,8 @@ class Link:
         self._store = store
         self._clock = clock
         self._own_hub = own_hub
-        self._coverage = coverage
+        self._index = index
+        self._search = search
         self._stopped = threading.Event()
         self._news = threading.Event()
         book.listen(self._news.set)
@@ -87,13 +91,8 @@ class Link:
         self._followed_at: datetime | None = None
         self._cosigned = 0
         self._errors: dict[str, str] = {}
-        works = (
-            ("follow", self._follow),
-            ("witness", self._witness),
-            ("mirror", self._mirror),
-            ("coverage", self._cover),
-        )
-        self._threads = [self._thread(name, work) for name, work in works]
+        works = (self._follow, self._witness, self._mirror, self._cover)
+        self._threads = [self._thread(work.__name__.strip("_"), work) for work in works]
 
     def _thread(self, name: str, work: Callable[[Neighbour, Peer], None]) -> threading.Thread:
         label = f"{name}-{self.replica.hub}"
@@ -205,6 +204,8 @@ class Link:
 
     def _cover(self, neighbour: Neighbour, peer: Peer) -> None:
         while not self._stopped.is_set():
-            wait = self._coverage.take(peer, self.replica.hub, neighbour.statement, self._stopped.is_set)
+            hub, key = self.replica.hub, neighbour.statement
+            whole = take_coverage(self._index, peer, hub, key, self._search, self._stopped.is_set)
             self._errors["coverage"] = ""
-            self._stopped.wait(wait)
+            wait = self._search.coverage_seconds
+            self._stopped.wait(wait if whole else min(wait, 1.0))
