@@ -21,13 +21,15 @@ from exchange.ids import DatasetId
 from exchange.ports import BatchRecord, ObjectStore, Peer, Plan, TableEngine
 from exchange.ports.search import Coverage, Place, SearchIndex
 from exchange.settings import Search
-from exchange.trust.envelope import Envelope, parse_canonical, sign, verify
+from exchange.trust.envelope import Envelope, canonical, parse_canonical, sign, verify
 from exchange.trust.keys import Signer, VerifyKey
 from exchange.trust.policy import OPEN_CLASSES
 
 COVERAGE_TYPE: Final = "application/vnd.hechuan.coverage+json"
 _RIVER: Final = "river_name"
 _PAGE: Final = 1000
+# characters of a code or a name
+_LONGEST: Final = 64
 
 
 def columns_of(contract: Contract) -> tuple[str | None, str | None, str | None]:
@@ -80,7 +82,7 @@ def extended(
         for found in engine.standing(plan):
             distinct = pa.Table.from_batches([found]).group_by(list(wanted)).aggregate([])
             places |= {
-                Place(*(row[column] or "" if column else "" for column in (section, name, river)))
+                Place(*(_short(row[column]) if column else "" for column in (section, name, river)))
                 for row in distinct.to_pylist()
             }
     listed = sorted(place for place in places if place.section or place.river)
@@ -90,6 +92,11 @@ def extended(
         len({place.river for place in listed} - {""}),
         len(batches),
     )
+
+
+def _short(text: str | None) -> str:
+    """Names are short; what is longer would fill the pages that peers are sent."""
+    return (text or "")[:_LONGEST]
 
 
 def _may_remove(contract: Contract, batches: Sequence[BatchRecord]) -> bool:
@@ -111,7 +118,7 @@ def coverage_page(
     found = index.covered(hub, after, _PAGE)
     for id, coverage in found:
         item = _to_json(id, coverage)
-        size += _weight(item)
+        size += len(canonical(item))
         if listed and size > most_bytes:
             break
         listed.append(item)
@@ -139,11 +146,6 @@ def _to_json(id: DatasetId, coverage: Coverage) -> dict[str, object]:
     }
 
 
-def _weight(item: Mapping[str, Any]) -> int:
-    """Roughly its size as JSON."""
-    return 128 + sum(8 + len(text.encode()) for place in item["places"] for text in place)
-
-
 def take_coverage(
     index: SearchIndex, peer: Peer, hub: str, key: VerifyKey, settings: Search, stopped: Callable[[], bool]
 ) -> bool:
@@ -165,7 +167,7 @@ def take_coverage(
         if after and page["tag"] != tag:
             return False  # it has changed in between; the next round asks again
         tag = page["tag"]
-        found.update(_coverages(page, hub, settings.places))
+        found.update(coverages(page, hub, settings.places))
         after = page["next"]
         if not after:
             return index.cover_all(hub, found, tag)
@@ -182,7 +184,8 @@ def _checked(data: bytes, hub: str, key: VerifyKey, after: str) -> dict[str, Any
     return page
 
 
-def _coverages(page: Mapping[str, Any], hub: str, most: int) -> Iterator[tuple[DatasetId, Coverage]]:
+def coverages(page: Mapping[str, Any], hub: str, most: int) -> Iterator[tuple[DatasetId, Coverage]]:
+    """What a page says, dataset by dataset, with at most so many places each; raises MalformedError."""
     try:
         for item in page["datasets"]:
             places = tuple(Place(*map(_text, place)) for place in item["places"][:most])
@@ -195,6 +198,6 @@ def _coverages(page: Mapping[str, Any], hub: str, most: int) -> Iterator[tuple[D
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 200:
+    if not isinstance(value, str) or len(value) > _LONGEST:
         raise MalformedError("a place in a coverage is not named by short texts")
     return value

@@ -10,9 +10,18 @@ from google.rpc import code_pb2
 
 from exchange import errors
 from exchange.agreement.terms import Terms
-from exchange.batch.manifest import Manifest
+from exchange.batch.manifest import Manifest, parse_instant
+from exchange.flow.coverage import COVERAGE_TYPE, coverage_page, coverages
+from exchange.ids import ContractRef, DatasetId
+from exchange.ports import DatasetRecord
+from exchange.ports.search import Listing
 from exchange.serve.status import STATUS
+from exchange.settings import Store
+from exchange.store import open_search
+from exchange.store.search.question import EXACT, WORTH
 from exchange.trust.canonical import canonical
+from exchange.trust.envelope import Envelope
+from exchange.trust.keys import SigningKey
 from exchange.v1 import (
     agreement_pb2,
     catalog_pb2,
@@ -23,6 +32,7 @@ from exchange.v1 import (
     peer_pb2,
     seal_pb2,
 )
+from tests.ledgers import NOON
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -56,6 +66,29 @@ def test_every_member_of_a_manifest_is_told() -> None:
 def test_the_example_of_terms_is_canonical() -> None:
     (terms,) = [example for example in EXAMPLES if "agreement" in example]
     assert Terms.from_json(terms).to_bytes().decode() in PAGE
+
+
+def test_the_example_of_coverage_is_what_a_peer_takes(tmp_path: Path) -> None:
+    (statement,) = [example for example in EXAMPLES if "datasets" in example]
+    assert canonical(statement).decode() in PAGE
+    [told] = statement["datasets"]
+    id, key = DatasetId.parse(told["dataset"]), SigningKey.generate()
+    index = open_search(Store(), tmp_path)
+    record = DatasetRecord(id, ContractRef.parse("water-quality@1.0.0"), 3, 1, 0, None, None, NOON)
+    index.put("500000", [Listing("500000", record, "unconditional", "", "", None, True)], 1, "")
+    index.cover("500000", dict(coverages(statement, "500000", 500)))
+    page = coverage_page(index, "500000", "", "", key, parse_instant(statement["created_at"]), 1 << 19)
+    envelope = Envelope.from_json_bytes(page)
+    assert envelope.payload_type == COVERAGE_TYPE
+    assert f"| `{COVERAGE_TYPE}` |" in PAGE
+    assert json.loads(envelope.payload) == statement | {"tag": index.known("500000").tag}
+    index.close()
+
+
+def test_the_worth_of_words_is_told() -> None:
+    worths = [str(EXACT), *(str(worth) for _, worth in WORTH)]
+    numbers = re.findall(r"\d+", PAGE.partition("each word counts")[2].partition("sections and rivers.")[0])
+    assert numbers == worths
 
 
 def test_every_vector_and_call_is_named() -> None:

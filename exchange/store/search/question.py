@@ -12,8 +12,8 @@ from exchange.store.sql.row import micros
 
 TRIGRAM: Final = 3
 # where a word is found, and what that is worth; a dataset that is called exactly so comes first
-_EXACT: Final = 16
-_WORTH: Final = (("titled", 8), ("owned", 4), ("placed", 2))
+EXACT: Final = 16
+WORTH: Final = (("titled", 8), ("owned", 4), ("placed", 2))
 COLUMNS: Final = (
     "hub, id, contract, version, sharing, title_zh, title_en, batches, accepted, rejected, period_from, "
     "period_until, updated_at, promised, coverable, owner_words, number, sections, rivers"
@@ -59,8 +59,8 @@ def count_sql(wanted: Wanted, hubs: Collection[str]) -> Sql:
 
 
 def _relevance(at: int) -> str:
-    exact = f"WHEN contract = :word{at} OR id = :word{at} THEN {_EXACT} "
-    parts = (f"WHEN instr({column}, :word{at}) THEN {worth} " for column, worth in _WORTH)
+    exact = f"WHEN contract = :word{at} OR id = :word{at} THEN {EXACT} "
+    parts = (f"WHEN instr({column}, :word{at}) THEN {worth} " for column, worth in WORTH)
     return f"CASE {exact}{''.join(parts)}ELSE 0 END"
 
 
@@ -73,7 +73,7 @@ def _conditions(wanted: Wanted, hubs: Collection[str], parameters: dict[str, Any
             parameters[f"match{at}"] = '"' + word.replace('"', '""') + '"'
             yield f"number IN (SELECT rowid FROM word WHERE word MATCH :match{at})"
         # fewer characters have no trigram; and what has one is looked at again, as written
-        found = (f"instr({column}, :word{at})" for column, _ in _WORTH)
+        found = (f"instr({column}, :word{at})" for column, _ in WORTH)
         yield f"({' OR '.join(found)})"
     for column, text in (("contract", wanted.contract), ("department", wanted.department)):
         if text:
