@@ -78,6 +78,8 @@ class Limit:
     manifest_validity_days: int = 31
     stall_seconds: int = 60
     query_seconds: int = 3600
+    # How long a publisher that asks for cosignatures is kept waiting for them.
+    witness_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

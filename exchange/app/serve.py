@@ -104,6 +104,8 @@ def _add_services(
         feed,
         application.granter,
         federated.router,
+        federated.notary,
+        application.side,
         limit,
     )
     catalog = CatalogServicer(

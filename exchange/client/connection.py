@@ -43,17 +43,21 @@ class Client(Session):
         corrects: Sequence[str] = (),
         valid_for: timedelta = timedelta(days=1),
         progress: Progress | None = None,
+        witnesses: int = 0,
     ) -> Published:
         """Publish rows into this agency's dataset under a contract.
 
         A table is encoded as Parquet; a file (.parquet, .arrow, .csv, .ndjson) is sent as it is. `key` makes the
-        call idempotent across processes; without one it is so only within this call. The receipt is verified.
+        call idempotent across processes; without one it is so only within this call. The receipt is verified;
+        with `witnesses`, it waits for so many other hubs to cosign, as long as the hub allows.
         """
         if isinstance(data, (str, Path)):
-            return publish_file(self, contract, Path(data), kind, key, corrects, valid_for, progress)
+            return publish_file(
+                self, contract, Path(data), kind, key, corrects, valid_for, progress, witnesses
+            )
         if not isinstance(data, pa.Table):
             data = pa.Table.from_pandas(data, preserve_index=False)
-        return publish_table(self, contract, data, kind, key, corrects, valid_for, progress)
+        return publish_table(self, contract, data, kind, key, corrects, valid_for, progress, witnesses)
 
     def query(
         self,

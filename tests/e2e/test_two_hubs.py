@@ -162,3 +162,9 @@ def test_receipts_carry_cosignatures(pair: Pair, owner: Client) -> None:
         )
 
     eventually(witnessed)
+
+
+def test_a_publisher_may_wait_for_witnesses(pair: Pair, owner: Client) -> None:
+    published = owner.publish("water-quality", water_quality(9, start=3000), witnesses=1)
+    witness = HubDirectory(pair.sichuan.directory).witness_verifier()
+    assert witness in verify_cosignatures(Receipt.parse(published.receipt).checkpoint, [witness])
