@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,7 +31,7 @@ def open_replica(settings: Store, directory: Path, hub: str) -> SqlLedgerStore:
         return open_ledger(settings, directory / "peers" / hub)
     url = make_url(settings.ledger)
     if url.get_backend_name() == "sqlite":
-        return SqlLedgerStore.open(sqlite_url(directory / "peers" / hub / "ledger.sqlite"), settings)
+        return open_ledger(replace(settings, ledger=""), directory / "peers" / hub)
     return SqlLedgerStore.open(schema_url(url, f"peer_{hub}"), settings)
 
 
