@@ -134,7 +134,8 @@ def _add_members(
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
-    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage)
+    limit, side = application.settings.limit, application.side
+    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage, side, limit)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
@@ -145,7 +146,8 @@ def _add_members(
         application.side,
         application.clock,
         application.settings.agreement,
-        application.settings.limit,
+        limit,
+        links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
 

@@ -195,13 +195,16 @@ def audit(
     ):
         table.add_column(title, no_wrap=True)
     with connect(home, hub) as client:
-        for each, _ in zip(list_reads(client, dataset), range(limit), strict=False):
+        missing: set[str] = set()
+        for each, _ in zip(list_reads(client, dataset, missing), range(limit), strict=False):
             rows = f"{each.rows:,}" if each.HasField("ended_at") else "?"
             outcome = each.outcome or "running 进行中"
             when = _local(each.started_at)
             short = each.agreement[:_SHORT]
             table.add_row(when, each.reader, each.via, each.dataset, each.act, rows, outcome, short)
     out.print(table if table.row_count else "nobody else has read 尚无他方读取")
+    for hub_code in sorted(missing):
+        out.print(f"[yellow]![/] hub {hub_code} mirrors and could not be asked 镜像枢纽暂时无法询问")
 
 
 def _show_moved(moved: Moved) -> None:

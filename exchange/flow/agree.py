@@ -210,3 +210,13 @@ def agreements_of(
         for each in book.every()
         if (agency is None or agency in each.terms.parties) and (dataset in (None, each.terms.dataset))
     ]
+
+
+def mirroring(book: AgreementBook, owner: AgencyId) -> list[str]:
+    """Other hubs that an agreement has ever let mirror an owner's datasets."""
+    found = {
+        each.terms.consumer.jurisdiction
+        for each in book.every()
+        if each.terms.mirror and each.terms.provider == owner and each.in_force_at is not None
+    }
+    return sorted(found - {owner.jurisdiction})

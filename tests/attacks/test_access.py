@@ -114,6 +114,7 @@ MATRIX: dict[str, Row] = {
     # the hub may, and this witness does not know the log
     "PeerService.AddCheckpoint": everybody("NOT_A_HUB", hub="NOT_FOUND"),
     "PeerService.GetCoverage": HUBS,
+    "PeerService.ListMirrorReads": HUBS,
     "SealService.RegisterRecipient": everybody("SIGNATURE_INVALID", owner="WRONG_STATE"),
     "SealService.ListRecipients": OPEN,
     "SealService.PutKeys": SIGNED,
@@ -241,6 +242,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "Follow": peer_pb2.FollowRequest,
         "AddCheckpoint": lambda: peer_pb2.AddCheckpointRequest(body=unknown_log(owner)),
         "GetCoverage": peer_pb2.GetCoverageRequest,
+        "ListMirrorReads": lambda: peer_pb2.ListMirrorReadsRequest(owner="510000/water"),
         "RegisterRecipient": lambda: seal_pb2.RegisterRecipientRequest(
             envelope=sign(own_recipient, "application/vnd.hechuan.recipient+json", signer).to_json_bytes()
         ),

@@ -138,6 +138,8 @@ def test_a_mirror_answers_while_the_owner_is_down(pair: Pair, owner: Client, rea
         return rows.statement["origin"] == {"hub": "500000", "statement": None}
 
     eventually(from_mirror)
+    there = next(each for each in list_reads(owner, CASES) if each.agreement == id and each.via)
+    assert (there.reader, there.rows, there.outcome) == (READER, 40, "complete")
     pair.chongqing.stop()
     try:
         assert from_mirror()
