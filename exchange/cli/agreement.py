@@ -120,7 +120,7 @@ def list_(home: Home, dataset: Annotated[str, typer.Option()] = "", hub: Hub = N
         "awaited 待办",
         "due 期限",
     ):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title.startswith("agreement"))
     for each in found:
         due = _local(each.due_at) + (" !" if each.remind else "") if each.awaited else ""
         table.add_row(each.id, _state(each), each.dataset, each.consumer, each.awaited, due)
