@@ -12,11 +12,10 @@ Registering a contract:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from exchange.contract.compat import Verdict, compare, satisfies
 from exchange.contract.load import load_contract
-from exchange.contract.model import Contract
+from exchange.contract.model import CONTRACT_TYPE, Contract
 from exchange.errors import (
     ConflictError,
     FieldViolation,
@@ -36,8 +35,6 @@ from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 from exchange.trust.policy import may_register_contract
-
-CONTRACT_TYPE: Final = "application/vnd.hechuan.contract+json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import grpc
 
 from exchange import wire
 from exchange.flow.catalog import Catalogue, Judged
+from exchange.flow.link import Neighbour
+from exchange.flow.links import Neighbours
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, ContractRef, DatasetId
 from exchange.ports import ContractRecord, DatasetRecord, LedgerStore
@@ -29,7 +31,8 @@ class HubFacts:
     log_key: str
     statement_key: str
     version: str
-    log_mldsa_key: str = ""
+    log_mldsa_key: str
+    witness_key: str
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
@@ -39,6 +42,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self,
         gate: Gate,
         facts: HubFacts,
+        neighbours: Neighbours,
         ledger: LedgerStore,
         contracts: ContractRegistry,
         catalogue: Catalogue,
@@ -46,6 +50,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> None:
         self._gate = gate
         self._facts = facts
+        self._neighbours = neighbours
         self._ledger = ledger
         self._contracts = contracts
         self._catalogue = catalogue
@@ -56,12 +61,15 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.GetHubRequest, context: Context
     ) -> catalog_pb2.GetHubResponse:
         self._gate.agency(context)
+        peers = await asyncio.to_thread(self._neighbours)
         return catalog_pb2.GetHubResponse(
             jurisdiction=self._facts.jurisdiction,
             log_key=self._facts.log_key,
             statement_key=self._facts.statement_key,
             version=self._facts.version,
             log_mldsa_key=self._facts.log_mldsa_key,
+            witness_key=self._facts.witness_key,
+            peers=[_keys(each) for _, each in sorted(peers.items())],
         )
 
     @answers
@@ -143,6 +151,15 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     def _dataset(self, record: DatasetRecord) -> catalog_pb2.Dataset:
         return wire.dataset(record, self._contracts.get(record.contract).sharing)
+
+
+def _keys(peer: Neighbour) -> catalog_pb2.PeerKeys:
+    return catalog_pb2.PeerKeys(
+        jurisdiction=peer.hub,
+        log_key=str(peer.log),
+        statement_key=str(peer.statement),
+        witness_key=str(peer.witness or ""),
+    )
 
 
 def _compatibility(judged: Judged) -> catalog_pb2.Compatibility | None:
