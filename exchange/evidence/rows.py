@@ -1,0 +1,96 @@
+"""Rows that stood in a dataset at a tree size, with the hub's signed statement of them.
+
+(1) the hub signed the trailer (its statement key is on its card, not in the ledger)
+(2) the trailer names this dataset, this tree size, and the digest of the file
+(3) it answers the question that lies beside it: every granted column, no condition, no limit
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.batch.manifest import parse_instant
+from exchange.batch.stream import STREAM_TYPE, Encoding
+from exchange.errors import EvidenceIncompleteError, ProofInvalidError, SignatureInvalidError
+from exchange.evidence.facts import RowsFacts
+from exchange.evidence.keys import KeyBook
+from exchange.evidence.manifest import PackManifest, members_of, text_of, whole_of
+from exchange.evidence.reading import Reading, about
+from exchange.ids import DatasetId, digest_of
+from exchange.trust.canonical import canonical, parse_canonical
+from exchange.trust.envelope import Envelope, verify
+from exchange.trust.keys import VerifyKey
+
+ROWS: Final = "rows/rows.csv"
+TRAILER: Final = "rows/trailer.dsse.json"
+QUESTION: Final = "rows/question.json"
+
+
+def question_of(dataset: DatasetId, tree_size: int, agreement: str | None) -> bytes:
+    """The canonical question that asks for everything that may be read, as CSV; its digest is in the trailer."""
+    return canonical(
+        {
+            "agreement": agreement,
+            "columns": [],
+            "contract": None,
+            "dataset": str(dataset),
+            "encoding": Encoding.CSV.value,
+            "filters": [],
+            "history": False,
+            "limit": None,
+            "tree_size": tree_size,
+        }
+    )
+
+
+def read_rows(reading: Reading, pack: PackManifest, book: KeyBook) -> RowsFacts | None:
+    """Steps (1) to (3), None where the pack says why it has no rows.
+
+    Raises SignatureInvalidError, ProofInvalidError, EvidenceIncompleteError, MalformedError.
+    """
+    if not reading.under("rows"):
+        if pack.absence(ROWS) is None:
+            raise EvidenceIncompleteError(
+                f"{ROWS}: 证据包缺少此文件 / the pack lacks this file", detail={"file": ROWS}
+            )
+        return None
+    key = book.statement(pack.hub)
+    with about(TRAILER):
+        envelope = Envelope.from_json_bytes(reading.read(TRAILER))
+        statement = parse_canonical(verify(envelope, STREAM_TYPE, lambda key_id: _only(key, key_id)))  # (1)
+        size, digest = whole_of(statement, "tree_size"), text_of(statement, "digest")
+        expected = (pack.subject.id, pack.subject.tree_size, pack.hub, Encoding.CSV.value)
+        if (statement["dataset"], size, statement["hub"], statement["encoding"]) != expected:
+            raise ProofInvalidError("它说的是另一次查询 / it is the end of another answer")
+    with about(ROWS):
+        if reading.digest(ROWS) != digest:  # (2)
+            raise ProofInvalidError("不是枢纽签名的那些行 / not the rows that the hub signed")
+    with about(QUESTION):
+        asked = reading.read(QUESTION)
+        question = members_of(parse_canonical(asked), "question", _QUESTION)
+        agreement = question["agreement"] and text_of(question, "agreement")
+        wanted = question_of(DatasetId.parse(pack.subject.id), size, agreement)
+        if digest_of(asked) != statement["query"] or asked != wanted:  # (3)
+            raise ProofInvalidError("不是所回答的问题 / not the question that the trailer answers")
+    with about(TRAILER):
+        return RowsFacts(
+            file=ROWS,
+            tree_size=size,
+            rows=whole_of(statement, "rows"),
+            bytes=whole_of(statement, "bytes"),
+            digest=digest,
+            created_at=parse_instant(text_of(statement, "created_at")),
+            agreement=agreement or "",
+            key=key.keyid,
+        )
+
+
+_QUESTION: Final = {
+    *("agreement", "columns", "contract", "dataset", "encoding", "filters", "history", "limit", "tree_size"),
+}
+
+
+def _only(key: VerifyKey, key_id: str) -> VerifyKey:
+    if key_id != key.keyid:
+        raise SignatureInvalidError(f"it is signed by {key_id[:80]}, not by the hub's {key.keyid}")
+    return key
