@@ -13,7 +13,7 @@ from rich.markup import escape
 from exchange.client import verify_receipt_file
 from exchange.client.profile import Profile
 from exchange.errors import InvalidInputError
-from exchange.evidence.check import Verdict, check_pack
+from exchange.evidence.check import Verdict, check_pack, reliances
 from exchange.evidence.keys import HubKeys, Trust
 from exchange.evidence.reading import Outcome
 from exchange.member import HubCard
@@ -112,24 +112,24 @@ def _show_pack(verdict: Verdict) -> None:
         raise verdict.error
     assert verdict.facts is not None
     assert verdict.book is not None
-    subject, book = verdict.facts.manifest.subject, verdict.book
+    subject, facts = verdict.facts.manifest.subject, verdict.facts
     out.print(f"\n{subject.about} · {subject.id}", soft_wrap=True)
-    claimed = [hub for hub in verdict.facts.hubs if hub.jurisdiction not in book.trust.hubs]
+    claimed = [each for each in reliances(facts, verdict.book) if not each.given]
     if claimed:
         out.print(
             "\n[yellow]以下公钥仅为包内所称，请电话核对指纹 / these keys are only claimed by the pack: whether the hub"
             " really has them is for you to ask it, by telephone[/]",
             soft_wrap=True,
         )
-        for hub in claimed:
-            if hub.card:
-                out.print(f"  {hub.jurisdiction}  {'card 名片':21}{hub.card}", soft_wrap=True)
-            for use, key, print_ in hub.named():
-                out.print(f"  {hub.jurisdiction}  {use:23}{print_}  {key[:60]}", markup=False, soft_wrap=True)
-    out.print(
-        "\n[green]✓[/] 证据成立" + ("（以上述公钥为准）" if claimed else "") + " / it is proven", end=""
-    )
-    out.print(", if these are the hubs' keys" if claimed else "")
+        for hub in facts.hubs:
+            if hub.card and any(each.hub == hub.jurisdiction for each in claimed):
+                out.print(f"  {hub.jurisdiction}  {'card':21}{hub.card}", soft_wrap=True)
+        for each in claimed:
+            told = f"  {each.hub}  {each.use:21}{each.fingerprint}  {each.key[:60]}"
+            out.print(told, markup=False, soft_wrap=True)
+    rests = any(not each.adds for each in claimed)
+    out.print(f"\n[green]✓[/] 证据成立{'（以上述公钥属实为前提）' if rests else ''} / it is proven", end="")
+    out.print(", if these are the hubs' keys" if rests else "")
 
 
 def _show_receipt(receipt: Path, log_keys: list[str], batch: Path | None) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.agreement.move import Move
 from exchange.batch.manifest import Manifest
+from exchange.batch.stream import Encoding
 from exchange.client.agreement import get_agreement, list_agreements
 from exchange.client.call import retried
 from exchange.client.gather import Gatherer
@@ -48,13 +49,14 @@ from exchange.evidence.manifest import (
 )
 from exchange.evidence.negotiation import document_name, terms_name
 from exchange.evidence.reading import Reading
-from exchange.evidence.rows import QUESTION, ROWS, TRAILER, question_of
+from exchange.evidence.rows import ABSENT, QUESTION, ROWS, TRAILER, question_of
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of, parse_digest
 from exchange.member import HubCard
 from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope
 from exchange.trust.secret import read_public
 from exchange.v1 import catalog_pb2, common_pb2, exchange_pb2, ledger_pb2
+from exchange.wire import encoding_number
 
 if TYPE_CHECKING:
     from exchange.client.connection import Client
@@ -149,6 +151,11 @@ class _Collector:
 
     def _dataset(self, dataset: DatasetId, as_of: int | datetime | None) -> Subject:
         batches = list(self._client.batches(str(dataset)))
+        if not batches:
+            raise NotFoundError(
+                f"{dataset} 的批次不在枢纽 {self._gatherer.hub}，请用 --hub 指明所在枢纽 / hub {self._gatherer.hub}"
+                f" has no batches of {dataset}: join the hub that has them, and name it with --hub"
+            )
         size = self._rows(dataset, as_of)
         if size is None:
             size = _size_at(batches, as_of, self._gatherer.head())
@@ -163,31 +170,33 @@ class _Collector:
 
     def _rows(self, dataset: DatasetId, as_of: int | datetime | None) -> int | None:
         """The rows that stood, and the tree size they are of; None where they cannot be had."""
+        sealed = self._client.contract(dataset.contract).sealed_columns
+        encoding = Encoding.PARQUET if sealed else Encoding.CSV
         request = exchange_pb2.QueryRequest(
-            dataset=str(dataset), encoding=common_pb2.ENCODING_CSV, as_of=_moment(as_of)
+            dataset=str(dataset), encoding=encoding_number(encoding), as_of=_moment(as_of)
         )
-        rows, place = rows_of(self._client, request), self._scratch / "rows.csv"
+        rows, place = rows_of(self._client, request), self._scratch / "rows"
         try:
             with place.open("wb") as file:
                 for chunk in rows.chunks():
                     file.write(chunk)
         except PermissionDeniedError as error:
-            self._gatherer.lacks(ROWS, error.detail.get("reason", error.code), error.message)
+            self._gatherer.lacks(ABSENT, error.detail.get("reason", error.code), error.message)
             return None
         assert rows.statement is not None
         size = int(rows.statement["tree_size"])
         self._gatherer.parts |= {
-            ROWS: place,
+            ROWS[encoding]: place,
             TRAILER: rows.trailer,
-            QUESTION: self._question(dataset, size, rows.statement["query"]),
+            QUESTION: self._question(dataset, size, encoding, rows.statement["query"]),
         }
         return size
 
-    def _question(self, dataset: DatasetId, size: int, digest: str) -> bytes:
+    def _question(self, dataset: DatasetId, size: int, encoding: Encoding, digest: str) -> bytes:
         """The question that was answered: the hub says its digest, and which agreement it read under is in it."""
         under = [None, *(each.id for each in list_agreements(self._client, str(dataset)))]
         for agreement in under:
-            asked = question_of(dataset, size, agreement)
+            asked = question_of(dataset, size, agreement, encoding)
             if digest_of(asked) == digest:
                 return asked
         raise ProofInvalidError("the hub's trailer answers another question than was asked")
@@ -232,7 +241,7 @@ def _seal(client: Client, gatherer: Gatherer, subject: Subject, target: Path) ->
     trust = Trust()
     for card in cards:
         trust.add(HubKeys.of_card(card))
-    absent = tuple(gatherer.absent)
+    absent = tuple(sorted(gatherer.absent))
     manifest = PackManifest(subject, gatherer.hub, profile.agency, now, SOFTWARE, absent, {})
     try:
         facts, _, _ = prove(Reading(Staged(gatherer.parts)), manifest, trust)  # (5)

@@ -1,4 +1,4 @@
-"""Receipts, registrations, checkpoints and keys, as a pack of evidence wants them: each once, by the name of its file."""
+"""Receipts, registrations, checkpoints and keys, as a pack of evidence wants them: each once, by file name."""
 
 from __future__ import annotations
 

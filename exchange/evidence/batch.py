@@ -58,7 +58,7 @@ class Known:
 
 
 def read_contracts(reading: Reading, entries: Entries, signers: Signers) -> dict[tuple[str, str], Known]:
-    """(hub, ref) → contract; raises ProofInvalidError, SignatureInvalidError, EvidenceIncompleteError, MalformedError."""
+    """(hub, ref) → contract; raises ProofInvalidError, SignatureInvalidError, EvidenceIncompleteError."""
     found: dict[tuple[str, str], Known] = {}
     for entry in entries.of("contract"):
         with about(entry.file):
@@ -107,7 +107,7 @@ def read_batch(
     signers: Signers,
     contracts: Mapping[tuple[str, str], Known],
 ) -> BatchFacts:
-    """Steps (1) to (4); raises SignatureInvalidError, ProofInvalidError, DigestMismatchError, EvidenceIncompleteError."""
+    """Steps (1) to (4); raises SignatureInvalidError, ProofInvalidError, DigestMismatchError and the like."""
     with about(entry.file):
         envelope = Envelope.from_json(entry.body["envelope"])
         unproven = Manifest.from_json(parse_canonical(envelope.payload))

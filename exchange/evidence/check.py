@@ -54,6 +54,7 @@ from exchange.evidence.rows import read_rows
 from exchange.evidence.signer import Signers, read_signers
 from exchange.evidence.text import to_text
 from exchange.ids import digest_of
+from exchange.member import witness_name
 from exchange.trust.canonical import parse_canonical
 from exchange.trust.envelope import Envelope, verify
 
@@ -307,6 +308,43 @@ def _cover(reading: Reading, facts: PackFacts) -> None:
     else:
         told = f"the cover was written by {facts.manifest.software}: hold it against the facts above"
         reading.open("cover", f"封面由 {facts.manifest.software} 所写，请与上列事实对照", told)
+
+
+@dataclass(frozen=True, slots=True)
+class Reliance:
+    """A hub's key that something in the pack rests on; `given` where the checker has it from elsewhere."""
+
+    hub: str
+    use: str
+    key: str
+    fingerprint: str
+    given: bool
+    # A cosignature adds to the proof; without a log's key and the key of statements there is none.
+    adds: bool
+
+
+def reliances(facts: PackFacts, book: KeyBook) -> list[Reliance]:
+    """Whose word the pack rests on: logs of its receipts, witnesses that cosigned, the signer of its rows."""
+    logs = {log.hub for log in facts.logs}
+    cosigned = [log.cosigned for log in facts.logs] + [batch.cosigned for batch in facts.batches]
+    cosigned += [move.cosigned for move in facts.agreement.moves] if facts.agreement else []
+    witnesses = {name for each in cosigned for name, _ in each}
+    found: list[Reliance] = []
+    for hub in facts.hubs:
+        given = (
+            {key for _, key, _ in book.trust.hubs[hub.jurisdiction].named()} if _given(book, hub) else set()
+        )
+        for use, key, print_ in hub.named():
+            adds = use.startswith("witness")
+            answered = facts.rows is not None and hub.jurisdiction == facts.manifest.hub
+            used = hub.jurisdiction in logs if use.startswith("log") else answered
+            if (witness_name(hub.jurisdiction) in witnesses) if adds else used:
+                found.append(Reliance(hub.jurisdiction, use, key, print_, key in given, adds))
+    return found
+
+
+def _given(book: KeyBook, hub: HubKeys) -> bool:
+    return hub.jurisdiction in book.trust.hubs
 
 
 def _trust(reading: Reading, facts: PackFacts, book: KeyBook) -> None:

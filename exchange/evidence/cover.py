@@ -106,9 +106,9 @@ def _intro(facts: PackFacts) -> Iterator[Block]:
     yield Prose(
         f"本证据包证明{zh}：谁签署了什么、何时记入枢纽账本、枢纽检查结果如何。无需联网，也无需信任提供者，任何人可凭包内文件"
         "自行核验。本页由软件按已证明的事实生成；时间均为北京时间（UTC+8）。",
-        f"This pack proves {en}: who signed what, when a hub entered it in its ledger, and what the hub found. Anybody can"
-        " check it with the files in it, without a network and without trusting whoever hands it over. This page was"
-        " written by software from what is proven; all times are those of Asia/Shanghai (UTC+8).",
+        f"This pack proves {en}: who signed what, when a hub entered it in its ledger, and what the hub found."
+        " Anybody can check it with the files in it, without a network and without trusting whoever hands it over."
+        " This page was written by software from what is proven; all times are those of Asia/Shanghai (UTC+8).",
     )
     rows = [
         ("内容 subject", Code(subject.id)),
@@ -255,7 +255,7 @@ def _rows(facts: PackFacts) -> Iterator[Block]:
     assert found is not None
     yield Prose(
         "下列文件是枢纽在所示账本大小时，对本数据集全部可读列、全部有效行的回答，并由枢纽签名。",
-        "The file is the hub's answer for all readable columns and all rows that stood at that ledger size, signed by it.",
+        "The file is the hub's answer, signed by it: all readable columns and all rows that stood at that ledger size.",
     )
     yield Grid(
         (),
@@ -288,9 +288,10 @@ def _contracts(facts: PackFacts) -> Iterator[Block]:
 
 def _chain(facts: PackFacts) -> Iterator[Block]:
     yield Prose(
-        "签名的内容 → 账本条目 → 回执 → 检查点（账本签名）→ 最新检查点（一致性证明）→ 其他枢纽副署。改动任何一个字节，链条即断。",
-        "What was signed → ledger entry → receipt → checkpoint (signed by the log) → newest checkpoint (consistency proof) →"
-        " cosignatures of other hubs. Change one byte anywhere and the chain breaks.",
+        "签名的内容 → 账本条目 → 回执 → 检查点（账本签名）→ 最新检查点（一致性证明）→ 其他枢纽副署。"
+        "改动任何一个字节，链条即断。",
+        "What was signed → ledger entry → receipt → checkpoint (signed by the log) → newest checkpoint (consistency"
+        " proof) → cosignatures of other hubs. Change one byte anywhere and the chain breaks.",
     )
     for log in facts.logs:
         yield Grid(
@@ -309,8 +310,8 @@ def _chain(facts: PackFacts) -> Iterator[Block]:
 def _keys(facts: PackFacts) -> Iterator[Block]:
     yield Prose(
         "枢纽公钥仅为本包所称。请另经可靠渠道（如电话）与该枢纽核对指纹，并在右栏记录；机构密钥由枢纽账本登记。",
-        "The hubs' keys are only claimed by this pack. Compare the fingerprints with the hub over another channel, such as"
-        " the telephone, and note it on the right. Agencies' keys are registered in the hub's ledger.",
+        "The hubs' keys are only claimed by this pack. Compare the fingerprints with the hub over another channel,"
+        " such as the telephone, and note it on the right. Agencies' keys are registered in the hub's ledger.",
     )
     rows: list[tuple[str, ...]] = []
     for hub in facts.hubs:
@@ -355,20 +356,20 @@ def _how() -> Iterator[Block]:
     yield Prose(
         "用通用工具：本包是未压缩的 ZIP。逐一比对 manifest.json 所列 SHA-256；其余步骤见 VERIFY.md，任何 RFC 6962、C2SP"
         " signed-note、DSSE 实现均可完成。",
-        "With standard tools: the pack is an uncompressed ZIP. Compare the SHA-256 of each file with manifest.json; VERIFY.md"
-        " tells the other steps, for any implementation of RFC 6962, C2SP signed-note and DSSE.",
+        "With standard tools: the pack is an uncompressed ZIP. Compare the SHA-256 of each file with manifest.json;"
+        " VERIFY.md tells the other steps, for any implementation of RFC 6962, C2SP signed-note and DSSE.",
     )
     yield Command(
         (
             "unzip pack.zip -d pack && cd pack",
-            """python3 -c 'import json; [print(f["digest"][7:], "", f["name"]) for f in json.load(open("manifest.json"))"""
-            """["files"]]' | sha256sum -c""",
+            """python3 -c 'import json; files = json.load(open("manifest.json"))["files"]; """
+            """print(*(f["digest"][7:] + "  " + f["name"] for f in files), sep="\\n")' | sha256sum -c""",
         )
     )
     yield Prose(
         "本包不能证明账本中没有别的条目（例如未附的更正）；完整性可向枢纽或其见证方核实。",
-        "The pack cannot show that nothing else is in the ledger, such as a correction that is not here: for that, ask the hub"
-        " or its witnesses.",
+        "The pack cannot show that nothing else is in the ledger, such as a correction that is not here: for that,"
+        " ask the hub or its witnesses.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a checked pack proves, as values: the cover page and the table of `hechuan verify` are written from these alone."""
+"""What a checked pack proves, as values: the cover page is written from these alone."""
 
 from __future__ import annotations
 

@@ -21,20 +21,23 @@ from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope, verify
 from exchange.trust.keys import VerifyKey
 
-ROWS: Final = "rows/rows.csv"
+ROWS: Final = {Encoding.CSV: "rows/rows.csv", Encoding.PARQUET: "rows/rows.parquet"}
+"""The file, by how the hub encoded it: Parquet where columns are sealed, for CSV has no bytes."""
+ABSENT: Final = "rows"
+"""How a manifest speaks of rows that are not there."""
 TRAILER: Final = "rows/trailer.dsse.json"
 QUESTION: Final = "rows/question.json"
 
 
-def question_of(dataset: DatasetId, tree_size: int, agreement: str | None) -> bytes:
-    """The canonical question that asks for everything that may be read, as CSV; its digest is in the trailer."""
+def question_of(dataset: DatasetId, tree_size: int, agreement: str | None, encoding: Encoding) -> bytes:
+    """The canonical question that asks for everything that may be read; its digest is in the trailer."""
     return canonical(
         {
             "agreement": agreement,
             "columns": [],
             "contract": None,
             "dataset": str(dataset),
-            "encoding": Encoding.CSV.value,
+            "encoding": encoding.value,
             "filters": [],
             "history": False,
             "limit": None,
@@ -49,9 +52,9 @@ def read_rows(reading: Reading, pack: PackManifest, book: KeyBook) -> RowsFacts 
     Raises SignatureInvalidError, ProofInvalidError, EvidenceIncompleteError, MalformedError.
     """
     if not reading.under("rows"):
-        if pack.absence(ROWS) is None:
+        if pack.absence(ABSENT) is None:
             raise EvidenceIncompleteError(
-                f"{ROWS}: 证据包缺少此文件 / the pack lacks this file", detail={"file": ROWS}
+                f"{TRAILER}: 证据包缺少此文件 / the pack lacks this file", detail={"file": TRAILER}
             )
         return None
     key = book.statement(pack.hub)
@@ -59,22 +62,24 @@ def read_rows(reading: Reading, pack: PackManifest, book: KeyBook) -> RowsFacts 
         envelope = Envelope.from_json_bytes(reading.read(TRAILER))
         statement = parse_canonical(verify(envelope, STREAM_TYPE, lambda key_id: _only(key, key_id)))  # (1)
         size, digest = whole_of(statement, "tree_size"), text_of(statement, "digest")
-        expected = (pack.subject.id, pack.subject.tree_size, pack.hub, Encoding.CSV.value)
-        if (statement["dataset"], size, statement["hub"], statement["encoding"]) != expected:
+        expected = (pack.subject.id, pack.subject.tree_size, pack.hub, None)
+        if (statement["dataset"], size, statement["hub"], statement["origin"]) != expected:
             raise ProofInvalidError("它说的是另一次查询 / it is the end of another answer")
-    with about(ROWS):
-        if reading.digest(ROWS) != digest:  # (2)
+        encoding = Encoding(text_of(statement, "encoding"))
+        file = ROWS[encoding]
+    with about(file):
+        if reading.digest(file) != digest:  # (2)
             raise ProofInvalidError("不是枢纽签名的那些行 / not the rows that the hub signed")
     with about(QUESTION):
         asked = reading.read(QUESTION)
         question = members_of(parse_canonical(asked), "question", _QUESTION)
         agreement = question["agreement"] and text_of(question, "agreement")
-        wanted = question_of(DatasetId.parse(pack.subject.id), size, agreement)
+        wanted = question_of(DatasetId.parse(pack.subject.id), size, agreement, encoding)
         if digest_of(asked) != statement["query"] or asked != wanted:  # (3)
             raise ProofInvalidError("不是所回答的问题 / not the question that the trailer answers")
     with about(TRAILER):
         return RowsFacts(
-            file=ROWS,
+            file=file,
             tree_size=size,
             rows=whole_of(statement, "rows"),
             bytes=whole_of(statement, "bytes"),

@@ -1,4 +1,4 @@
-"""Signing keys of agencies: whose they are is the hub's word, entered in its ledger before anything was signed with them.
+"""Signing keys of agencies: whose a key is, is the hub's word, in its ledger before anything signed with it.
 
 A key's entry carries the agency's own statement, signed by that key. A revocation counts from its entry on.
 """
@@ -63,7 +63,7 @@ class Signers:
         return (hub, key_id) in self.keys
 
     def unshown(self, manifest: PackManifest, agency: AgencyId, key: VerifyKey, hub: str) -> None:
-        """Take a key whose registration the pack says it lacks; raises EvidenceIncompleteError where it does not say so."""
+        """Take a key whose registration the pack says it lacks; raises EvidenceIncompleteError where it does not."""
         if manifest.absence(key.keyid) is None:
             raise EvidenceIncompleteError(
                 f"包内没有密钥 {key.keyid} 的登记回执 / the pack has no receipt of the registration of {key.keyid}"
@@ -72,7 +72,7 @@ class Signers:
 
 
 def read_signers(entries: Entries) -> Signers:
-    """Every key registration and revocation of a pack; raises SignatureInvalidError, ProofInvalidError, MalformedError."""
+    """Every key registration and revocation of a pack; raises SignatureInvalidError, ProofInvalidError."""
     signers = Signers()
     for entry in entries.of("revocation"):
         with about(entry.file):
@@ -92,8 +92,8 @@ def read_signers(entries: Entries) -> Signers:
                 hub=entry.hub,
                 index=entry.index,
                 recorded_at=entry.recorded_at,
-                revoked_index=revoked and revoked.index,
-                revoked_at=revoked and revoked.recorded_at,
+                revoked_index=revoked.index if revoked else None,
+                revoked_at=revoked.recorded_at if revoked else None,
             )
     for place, entry in signers.revoked.items():
         if place not in signers.keys:
