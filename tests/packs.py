@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,10 @@ from demo.sample import monitoring_sections, water_quality
 from exchange.batch.manifest import Kind
 from exchange.client import Client, connect
 from exchange.client.evidence import collect_evidence
+from exchange.evidence.archive import Staged, open_archive, write_archive
+from exchange.evidence.manifest import MANIFEST, STATEMENT, PackManifest, list_files, sign_manifest
 from exchange.ledger import Receipt
+from exchange.trust.keys import Signer
 from tests.e2e.test_agreement import cases
 from tests.e2e.test_two_hubs import READER, agree, eventually, introduce, make_hub
 
@@ -66,6 +69,27 @@ def bench(root: Path) -> Iterator[Bench]:
         yield Bench(root, chongqing, sichuan, *homes, batch, sealed, agreement)
 
 
+def contents(pack: Path) -> dict[str, bytes]:
+    """Every file of a pack."""
+    with open_archive(pack) as archive:
+        return {name: archive.read(name) for name in archive.names()}
+
+
+def archived(parts: Mapping[str, bytes], target: Path) -> Path:
+    """Write files as an archive, whatever is in them."""
+    with target.open("wb") as file:
+        write_archive(file, Staged(dict(parts)))
+    return target
+
+
+def forged(parts: Mapping[str, bytes], key: Signer) -> dict[str, bytes]:
+    """The files with a manifest that fits them, signed with a key: what a compiler could do."""
+    known = PackManifest.parse(parts[MANIFEST])
+    manifest = replace(known, files=list_files(Staged(dict(parts)))).to_bytes()
+    signed = sign_manifest(manifest, known.agency, known.created_at, key)
+    return {**parts, MANIFEST: manifest, STATEMENT: signed.to_json_bytes()}
+
+
 def publish(root: Path, owner: Client) -> str:
     """A dataset of two batches; the id of the first, which the hub encoded and in which one row is rejected."""
     owner.publish("monitoring-section", monitoring_sections())
@@ -80,4 +104,4 @@ def publish(root: Path, owner: Client) -> str:
     return batch.id
 
 
-__all__ = ["QUALITY", "READER", "Bench", "bench"]
+__all__ = ["QUALITY", "READER", "Bench", "archived", "bench", "contents", "forged"]

@@ -13,7 +13,7 @@ from exchange.evidence.manifest import About
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _DETAILED: Final = 12
-_SUBJECTS: Final = {
+SUBJECTS: Final = {
     About.BATCH: ("一个批次", "one batch"),
     About.AGREEMENT: ("一份数据共享协议", "one data-sharing agreement"),
     About.DATASET: ("一个数据集", "one dataset"),
@@ -81,7 +81,7 @@ def sections(facts: PackFacts) -> list[Section]:
     if facts.agreement:
         found.append(Section("协议 The agreement", (*_terms(facts),)))
         found.append(Section("协商与签署 Moves and signatures", (*_moves(facts),)))
-    if facts.batches:
+    if len(facts.batches) > 1:
         found.append(Section("批次 Batches", (*_batches(facts.batches),)))
     found += [
         Section(f"批次 Batch {batch.index}", (*_batch(batch),))
@@ -102,7 +102,7 @@ def sections(facts: PackFacts) -> list[Section]:
 
 def _intro(facts: PackFacts) -> Iterator[Block]:
     manifest, subject = facts.manifest, facts.manifest.subject
-    zh, en = _SUBJECTS[subject.about]
+    zh, en = SUBJECTS[subject.about]
     yield Prose(
         f"本证据包证明{zh}：谁签署了什么、何时记入枢纽账本、枢纽检查结果如何。无需联网，也无需信任提供者，任何人可凭包内文件"
         "自行核验。本页由软件按已证明的事实生成；时间均为北京时间（UTC+8）。",
@@ -195,23 +195,21 @@ def _batches(batches: Sequence[BatchFacts]) -> Iterator[Block]:
             for batch in batches
         ),
     )
-    if len(batches) > 1:
-        total: Counter[str] = Counter()
-        rules: dict[str, RuleFacts] = {}
-        for batch in batches:
-            for count in batch.counts:
-                total[count.rule] += count.rows
-                rules[count.rule] = count
-        if total:
-            yield _counts([(rules[rule], rows) for rule, rows in sorted(total.items())])
+    total: Counter[str] = Counter()
+    rules: dict[str, RuleFacts] = {}
+    for batch in batches:
+        for count in batch.counts:
+            total[count.rule] += count.rows
+            rules[count.rule] = count
+    if total:
+        yield _counts([(rules[rule], rows) for rule, rows in sorted(total.items())])
 
 
 def _counts(counts: Sequence[tuple[RuleFacts, int]]) -> Grid:
     return Grid(
         ("规则 rule", "级别 severity", "行 rows", "说明 what it says"),
         tuple(
-            (Code(rule.rule), rule.severity or "–", f"{rows:,}", f"{rule.zh} {rule.en}")
-            for rule, rows in counts
+            (rule.rule, rule.severity or "–", f"{rows:,}", f"{rule.zh} {rule.en}") for rule, rows in counts
         ),
     )
 
@@ -292,6 +290,12 @@ def _chain(facts: PackFacts) -> Iterator[Block]:
         "改动任何一个字节，链条即断。",
         "What was signed → ledger entry → receipt → checkpoint (signed by the log) → newest checkpoint (consistency"
         " proof) → cosignatures of other hubs. Change one byte anywhere and the chain breaks.",
+    )
+    yield Prose(
+        "签署时间出自签署方时钟，记账时间出自枢纽时钟，副署时间出自另一枢纽时钟；"
+        "此后账本不可能再被改写而不被发现。",
+        "Times of signing are by the signer's clock, of recording by the hub's, of cosigning by another hub's: after"
+        " that nobody could rewrite the ledger unnoticed.",
     )
     for log in facts.logs:
         yield Grid(

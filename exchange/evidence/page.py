@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from exchange.evidence.cover import Block, Code, Command, Grid, Prose, sections
+from exchange.evidence.cover import SUBJECTS, Block, Code, Command, Grid, Prose, sections
 from exchange.evidence.facts import PackFacts
 
 _STYLE: Final = """
@@ -21,9 +21,9 @@ h2 { font-size: 11.5pt; margin: 6mm 0 2mm; color: #0b4f6c; break-after: avoid }
 p { margin: 0 0 2mm } p.en { color: #51606b }
 table { width: 100%; border-collapse: collapse; margin: 0 0 3mm; font-size: 8.8pt }
 th, td { border-bottom: 1px solid #d5dde2; padding: 1mm 1.5mm; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere }
+  overflow-wrap: break-word }
 thead th { border-bottom: 1px solid #0b4f6c; color: #51606b; font-weight: 600 }
-tbody th { width: 38mm; color: #51606b; font-weight: 400 }
+tbody th { width: 48mm; color: #51606b; font-weight: 400 }
 tr { break-inside: avoid }
 code, pre { font-family: "Noto Sans Mono CJK SC", "DejaVu Sans Mono", Consolas, monospace; font-size: 8pt }
 code { overflow-wrap: anywhere }
@@ -41,7 +41,8 @@ def to_html(facts: PackFacts) -> str:
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>证据包 Evidence pack · {escape(subject.id)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         "<header><h1>合川 证据包<br>Evidence pack</h1>"
-        f"<p>{escape(subject.about)} · <code>{escape(subject.id)}</code></p></header>\n"
+        f"<p>{escape(SUBJECTS[subject.about][0])} {escape(subject.about)}"
+        f" · <code>{escape(subject.id)}</code></p></header>\n"
     )
     body = "".join(
         f"<section>\n<h2>{escape(section.title)}</h2>\n{''.join(map(_block, section.blocks))}</section>\n"
