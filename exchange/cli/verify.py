@@ -13,9 +13,10 @@ from rich.markup import escape
 from exchange.client import verify_receipt_file
 from exchange.client.profile import Profile
 from exchange.errors import InvalidInputError
-from exchange.evidence.check import Verdict, check_pack, reliances
+from exchange.evidence.check import Verdict, check_pack
 from exchange.evidence.keys import HubKeys, Trust
 from exchange.evidence.reading import Outcome
+from exchange.evidence.told import reliances
 from exchange.member import HubCard
 from exchange.trust.secret import read_public
 

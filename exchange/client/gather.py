@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.client.call import retried
 from exchange.errors import NotFoundError, ProofInvalidError
-from exchange.evidence.check import keys_name
-from exchange.evidence.keys import HubKeys
+from exchange.evidence.keys import HubKeys, keys_name
 from exchange.evidence.manifest import Absent
 from exchange.evidence.proof import checkpoint_name, consistency_name, consistency_text, receipt_name
 from exchange.ids import AgencyId

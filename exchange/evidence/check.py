@@ -37,7 +37,7 @@ from exchange.errors import (
 from exchange.evidence.archive import Files, open_archive
 from exchange.evidence.batch import Known, read_batch, read_contracts
 from exchange.evidence.facts import BatchFacts, PackFacts
-from exchange.evidence.keys import HubKeys, KeyBook, Trust
+from exchange.evidence.keys import HubKeys, KeyBook, Trust, keys_name, merged
 from exchange.evidence.manifest import (
     EVIDENCE_TYPE,
     MANIFEST,
@@ -53,10 +53,10 @@ from exchange.evidence.reading import Outcome, Reading, Step, about, step
 from exchange.evidence.rows import read_rows
 from exchange.evidence.signer import Signers, read_signers
 from exchange.evidence.text import to_text
+from exchange.evidence.told import tell_facts, tell_trust, tell_witnesses
 from exchange.ids import digest_of
-from exchange.member import witness_name
 from exchange.trust.canonical import parse_canonical
-from exchange.trust.envelope import Envelope, verify
+from exchange.trust.envelope import verify
 
 COVER_HTML: Final = "COVER.html"
 COVER_TEXT: Final = "COVER.txt"
@@ -117,7 +117,7 @@ def _check(reading: Reading, trust: Trust) -> tuple[PackFacts, KeyBook]:
             raise MalformedError(
                 f"{left[0]}: 不应有的文件 / a file that no pack has", detail={"file": left[0]}
             )
-    _trust(reading, facts, book)  # (13)
+    tell_trust(reading, facts, book)  # (13)
     return facts, book
 
 
@@ -138,7 +138,7 @@ def prove(reading: Reading, manifest: PackManifest, trust: Trust) -> tuple[PackF
             f"{log.receipts} 条目在账本 {log.origin} 的 {log.size} 条之中",
             f"{log.receipts} entries are among the {log.size} of {log.origin}, by {log.links} checkpoints",
         )
-    _witnesses(reading, entries)
+    tell_witnesses(reading, entries)
     with step("signers"):  # (5)
         signers = read_signers(entries)
     with step("contracts"):  # (6)
@@ -155,7 +155,7 @@ def prove(reading: Reading, manifest: PackManifest, trust: Trust) -> tuple[PackF
     known = tuple(item.facts for _, item in sorted(contracts.items()))
     keys = tuple(facts for _, facts in sorted(signers.facts.items()))
     facts = PackFacts(manifest, hubs, tuple(entries.logs), keys, known, batches, agreement, rows)
-    _said(reading, facts)
+    tell_facts(reading, facts)
     return facts, book, signers
 
 
@@ -190,14 +190,9 @@ def _claimed(reading: Reading, trust: Trust) -> tuple[HubKeys, ...]:
                     f"它是枢纽 {keys.jurisdiction} 的密钥 / these are keys of {keys.jurisdiction}"
                 )
             if keys.jurisdiction in trust.hubs:
-                Trust({keys.jurisdiction: keys}).add(trust.hubs[keys.jurisdiction])
+                merged(trust.hubs[keys.jurisdiction], keys)
             found.append(keys)
     return tuple(found)
-
-
-def keys_name(hub: str) -> str:
-    """The file of a hub's keys."""
-    return f"keys/{hub}.json"
 
 
 def _batches(
@@ -229,56 +224,9 @@ def _batches(
     return tuple(batches)
 
 
-def _witnesses(reading: Reading, entries: Entries) -> None:
-    names = sorted({name for log in entries.logs for name, _ in log.cosigned})
-    names = sorted({*names, *(name for entry in entries.found.values() for name, _ in entry.cosigned)})
-    if names:
-        who = ", ".join(names)
-        reading.passed("witnesses", f"{who} 见证并副署", f"cosigned by {who}")
-    else:
-        reading.open("witnesses", "没有其他枢纽副署", "no other hub has cosigned any of these checkpoints")
-
-
-def _said(reading: Reading, facts: PackFacts) -> None:
-    """The steps from signers on, told."""
-    shown = [key for key in facts.keys if key.index is not None]
-    reading.passed("signers", f"{len(shown)} 把签名密钥已登记", f"{len(shown)} signing keys are registered")
-    for key in facts.keys:
-        if key.index is None:
-            reading.open(
-                "signers", f"{key.key} 的登记未附", f"{key.key} of {key.agency}: registration not shown"
-            )
-        elif key.revoked_index is not None:
-            reading.open(
-                "signers",
-                f"{key.key} 后于第 {key.revoked_index} 条被吊销",
-                f"{key.key} of {key.agency} was revoked later, by entry {key.revoked_index}",
-            )
-    if facts.contracts:
-        reading.passed(
-            "contracts", f"{len(facts.contracts)} 份数据合约", f"{len(facts.contracts)} data contracts"
-        )
-    if facts.batches:
-        bad = sum(batch.rejected for batch in facts.batches)
-        rows = sum(batch.rows for batch in facts.batches)
-        told = f"{len(facts.batches)} batches, {rows:,} rows, {bad:,} rejected: signatures and digests"
-        reading.passed("batches", f"{len(facts.batches)} 个批次签名与摘要一致", told)
-    for missing in facts.manifest.absent:
-        reading.open("absent", f"未附 {missing.what}", f"{missing.what} is not here: {missing.code}")
-    if facts.rows:
-        told = f"the hub signed {facts.rows.rows:,} rows that stood at size {facts.rows.tree_size}"
-        reading.passed("rows", f"枢纽签署了 {facts.rows.rows:,} 行", told)
-    if facts.agreement:
-        moves, state = len(facts.agreement.moves), facts.agreement.state
-        signed = " and ".join(by for by, _ in facts.agreement.signers) or "nobody yet"
-        reading.passed(
-            "agreement", f"{moves} 步协商，状态 {state}", f"{moves} moves to {state}; signed by {signed}"
-        )
-
-
 def _compiler(reading: Reading, manifest: PackManifest, signers: Signers) -> None:
     with about(STATEMENT):
-        envelope = Envelope.from_json_bytes(reading.read(STATEMENT))
+        envelope = reading.envelope(STATEMENT)
         at_home = all(signers.shown(manifest.hub, item.keyid) for item in envelope.signatures)
         hub = manifest.hub if at_home else manifest.agency.jurisdiction
         signed = verify(envelope, EVIDENCE_TYPE, signers.resolve(hub, manifest.agency, _ALWAYS))
@@ -308,53 +256,3 @@ def _cover(reading: Reading, facts: PackFacts) -> None:
     else:
         told = f"the cover was written by {facts.manifest.software}: hold it against the facts above"
         reading.open("cover", f"封面由 {facts.manifest.software} 所写，请与上列事实对照", told)
-
-
-@dataclass(frozen=True, slots=True)
-class Reliance:
-    """A hub's key that something in the pack rests on; `given` where the checker has it from elsewhere."""
-
-    hub: str
-    use: str
-    key: str
-    fingerprint: str
-    given: bool
-    # A cosignature adds to the proof; without a log's key and the key of statements there is none.
-    adds: bool
-
-
-def reliances(facts: PackFacts, book: KeyBook) -> list[Reliance]:
-    """Whose word the pack rests on: logs of its receipts, witnesses that cosigned, the signer of its rows."""
-    logs = {log.hub for log in facts.logs}
-    cosigned = [log.cosigned for log in facts.logs] + [batch.cosigned for batch in facts.batches]
-    cosigned += [move.cosigned for move in facts.agreement.moves] if facts.agreement else []
-    witnesses = {name for each in cosigned for name, _ in each}
-    found: list[Reliance] = []
-    for hub in facts.hubs:
-        given = (
-            {key for _, key, _ in book.trust.hubs[hub.jurisdiction].named()} if _given(book, hub) else set()
-        )
-        for use, key, print_ in hub.named():
-            adds = use.startswith("witness")
-            answered = facts.rows is not None and hub.jurisdiction == facts.manifest.hub
-            used = hub.jurisdiction in logs if use.startswith("log") else answered
-            if (witness_name(hub.jurisdiction) in witnesses) if adds else used:
-                found.append(Reliance(hub.jurisdiction, use, key, print_, key in given, adds))
-    return found
-
-
-def _given(book: KeyBook, hub: HubKeys) -> bool:
-    return hub.jurisdiction in book.trust.hubs
-
-
-def _trust(reading: Reading, facts: PackFacts, book: KeyBook) -> None:
-    for log in facts.logs:
-        if book.trusts_log(log.hub):
-            reading.passed(
-                "trust", f"账本 {log.origin} 的公钥由您提供", f"the key of {log.origin} is one you gave"
-            )
-        else:
-            told = (
-                f"the key of {log.origin} is only claimed by the pack: compare its fingerprint by telephone"
-            )
-            reading.open("trust", f"账本 {log.origin} 的公钥仅为包内所称，请电话核对指纹", told)

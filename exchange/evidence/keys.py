@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from exchange.errors import MalformedError, UntrustedError
+from exchange.errors import EvidenceIncompleteError, MalformedError, UntrustedError
 from exchange.evidence.manifest import list_of, members_of, text_of
 from exchange.ids import fingerprint, parse_jurisdiction
 from exchange.ledger import SignatureType, VerifierKey
@@ -75,7 +75,10 @@ class HubKeys:
         """Read a file of keys, or a card; raises MalformedError, LimitExceededError, InvalidInputError."""
         value = parse_json(data)
         if isinstance(value, dict) and value.get("kind") == CARD_KIND:
-            return cls.of_card(HubCard.parse(data))
+            card = HubCard.parse(data)
+            if card.to_bytes() != data:
+                raise MalformedError("the card is not in its canonical form")
+            return cls.of_card(card)
         members = members_of(parse_canonical(data), "keys", _MEMBERS)
         if members["kind"] != KEYS_KIND or members["v"] != 1:
             raise MalformedError(f"neither a hub's card nor of kind {KEYS_KIND}, v 1")
@@ -142,40 +145,56 @@ def merged(known: HubKeys, other: HubKeys) -> HubKeys:
     )
 
 
+def keys_name(hub: str) -> str:
+    """The file of a hub's keys."""
+    return f"keys/{hub}.json"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyBook:
-    """The keys a pack is checked under: what is trusted first, what the pack claims for the rest."""
+    """The keys a pack is checked under: those it claims, held to those that are trusted.
+
+    What a pack proves is told under the keys that it claims alone, so its cover reads the same to everybody.
+    """
 
     claimed: Mapping[str, HubKeys]
     trust: Trust
 
+    def keys(self, hub: str) -> HubKeys:
+        """What the pack claims of a hub; raises EvidenceIncompleteError."""
+        if hub not in self.claimed:
+            name = keys_name(hub)
+            raise EvidenceIncompleteError(
+                f"{name}: 证据包缺少此文件 / the pack lacks this file", detail={"file": name}
+            )
+        return self.claimed[hub]
+
     def log(self, hub: str) -> tuple[VerifierKey, ...]:
-        """Keys of a hub's log, only trusted ones where there are any; raises UntrustedError where there is none."""
-        for keys in (self.trust.hubs.get(hub), self.claimed.get(hub)):
-            if keys is not None and keys.log:
-                return keys.log
-        raise UntrustedError(f"没有枢纽 {hub} 的账本公钥 / there is no key of the log of hub {hub}")
+        """Keys of a hub's log, claimed and trusted; raises EvidenceIncompleteError, UntrustedError."""
+        known = self.trust.hubs.get(hub)
+        return (merged(known, self.keys(hub)) if known else self.keys(hub)).log
+
+    def hold(self, hub: str, signers: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
+        """Those of a log's signers that the pack claims; raises UntrustedError where no trusted key is among them."""
+        known, made = self.trust.hubs.get(hub), tuple(signers)
+        if known is not None and known.log and not set(known.log) & set(made):
+            raise UntrustedError(
+                f"没有所信任的账本公钥的签名 / it is not signed under a key of the log of {hub} that is trusted"
+            )
+        return tuple(key for key in made if key in self.keys(hub).log)
 
     def statement(self, hub: str) -> VerifyKey:
-        """The key of a hub's statements; raises UntrustedError."""
-        for keys in (self.trust.hubs.get(hub), self.claimed.get(hub)):
-            if keys is not None and keys.statement is not None:
-                return keys.statement
-        raise UntrustedError(f"没有枢纽 {hub} 的声明公钥 / there is no key for statements of hub {hub}")
+        """The key of a hub's statements; raises EvidenceIncompleteError, UntrustedError."""
+        found = self.keys(hub).statement
+        if found is None:
+            raise UntrustedError(f"没有枢纽 {hub} 的声明公钥 / there is no key for statements of hub {hub}")
+        return found
 
     def witnesses(self) -> list[VerifierKey]:
-        """Every witness's key, trusted or claimed."""
-        found: dict[str, VerifierKey] = {}
-        for keys in (*self.trust.hubs.values(), *self.claimed.values()):
-            if keys.witness is not None:
-                found.setdefault(keys.jurisdiction, keys.witness)
-        return list(found.values())
+        """Every witness's key that the pack claims."""
+        return [keys.witness for keys in self.claimed.values() if keys.witness is not None]
 
     def trusts_log(self, hub: str) -> bool:
         """Whether the key of a hub's log is known from elsewhere."""
         keys = self.trust.hubs.get(hub)
         return keys is not None and bool(keys.log)
-
-    def trusts_witness(self, key: VerifierKey) -> bool:
-        """Whether a witness's key is known from elsewhere."""
-        return any(keys.witness == key for keys in self.trust.hubs.values())

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from exchange.evidence.cover import SUBJECTS, Block, Code, Command, Grid, Prose, sections
+from exchange.evidence.block import Block, Code, Command, Grid, Prose
+from exchange.evidence.cover import SUBJECTS, sections
 from exchange.evidence.facts import PackFacts
 
 _STYLE: Final = """

@@ -31,7 +31,7 @@ from exchange.ledger import (
     verify_checkpoint_signers,
     verify_consistency,
     verify_cosignatures,
-    verify_receipt,
+    verify_receipt_signers,
 )
 from exchange.ledger.text import decode_base64, decode_text
 from exchange.trust.canonical import parse_canonical
@@ -114,7 +114,8 @@ def _prove_log(
     log, name = book.log(hub), checkpoint_name(hub)
     with about(name):
         note = reading.read(name)
-        newest, signers = verify_checkpoint_signers(note, *log)  # (1)
+        newest, made = verify_checkpoint_signers(note, *log)  # (1)
+        signers = book.hold(hub, made)
         cosigned = _cosigned(note, book)
     tied: set[tuple[int, bytes]] = set()
     for index, file in receipts:
@@ -140,7 +141,8 @@ def _prove_log(
 
 def _prove(reading: Reading, book: KeyBook, hub: str, index: int, file: str) -> tuple[Proven, Checkpoint]:
     receipt = Receipt.parse(reading.read(file))
-    checkpoint = verify_receipt(receipt, receipt.extra, *book.log(hub))  # (2)
+    checkpoint, signers = verify_receipt_signers(receipt, receipt.extra, *book.log(hub))  # (2)
+    book.hold(hub, signers)
     if receipt.index != index:
         raise ProofInvalidError(
             f"回执属于第 {receipt.index} 号条目 / the receipt is that of entry {receipt.index}"

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from exchange.errors import EvidenceIncompleteError, HechuanError, MalformedError
 from exchange.evidence.archive import Files
+from exchange.trust.envelope import Envelope
 
 
 class Outcome(StrEnum):
@@ -53,6 +54,14 @@ class Reading:
         """A small file; raises EvidenceIncompleteError where it is missing, LimitExceededError."""
         self._use(name)
         return self.files.read(name)
+
+    def envelope(self, name: str) -> Envelope:
+        """A DSSE envelope in canonical JSON; raises as `read`, MalformedError."""
+        data = self.read(name)
+        envelope = Envelope.from_json_bytes(data)
+        if envelope.to_json_bytes() != data:
+            raise MalformedError("the envelope is not in its canonical form")
+        return envelope
 
     def digest(self, name: str) -> str:
         """The digest of a file of any size; raises EvidenceIncompleteError where it is missing."""

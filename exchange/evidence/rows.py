@@ -18,7 +18,7 @@ from exchange.evidence.manifest import PackManifest, members_of, text_of, whole_
 from exchange.evidence.reading import Reading, about
 from exchange.ids import DatasetId, digest_of
 from exchange.trust.canonical import canonical, parse_canonical
-from exchange.trust.envelope import Envelope, verify
+from exchange.trust.envelope import verify
 from exchange.trust.keys import VerifyKey
 
 ROWS: Final = {Encoding.CSV: "rows/rows.csv", Encoding.PARQUET: "rows/rows.parquet"}
@@ -59,7 +59,7 @@ def read_rows(reading: Reading, pack: PackManifest, book: KeyBook) -> RowsFacts 
         return None
     key = book.statement(pack.hub)
     with about(TRAILER):
-        envelope = Envelope.from_json_bytes(reading.read(TRAILER))
+        envelope = reading.envelope(TRAILER)
         statement = parse_canonical(verify(envelope, STREAM_TYPE, lambda key_id: _only(key, key_id)))  # (1)
         size, digest = whole_of(statement, "tree_size"), text_of(statement, "digest")
         expected = (pack.subject.id, pack.subject.tree_size, pack.hub, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exchange.evidence.cover import Block, Command, Grid, Prose, sections
+from exchange.evidence.block import Block, Command, Grid, Prose
+from exchange.evidence.cover import sections
 from exchange.evidence.facts import PackFacts
 
 
