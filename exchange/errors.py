@@ -13,6 +13,7 @@ HechuanError
 │   ├── UnauthenticatedError        no certificate, foreign CA, expired or revoked
 │   ├── SignatureInvalidError       signature or key does not check
 │   ├── ProofInvalidError           a Merkle proof, checkpoint or receipt does not check
+│   ├── EvidenceIncompleteError     an evidence pack lacks what it takes to prove what it says
 │   └── FederationUntrustedError    federation metadata rolled back, mixed, or not signed by enough
 ├── PermissionDeniedError       known, but not allowed
 │   └── AgreementEndedError         what allowed it has ended while it ran
@@ -112,6 +113,10 @@ class SignatureInvalidError(UntrustedError):
 
 class ProofInvalidError(UntrustedError):
     code = "PROOF_INVALID"
+
+
+class EvidenceIncompleteError(UntrustedError):
+    code = "EVIDENCE_INCOMPLETE"
 
 
 class FederationUntrustedError(UntrustedError):

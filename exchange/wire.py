@@ -323,4 +323,6 @@ def key(record: KeyRecord) -> member_pb2.Key:
         public_key=record.public_key,
         registered_at=timestamp(record.recorded_at),
         revoked=record.revoked_index is not None,
+        index=record.index,
+        revoked_index=record.revoked_index or 0,
     )

@@ -136,6 +136,7 @@ class Application:
             str(self.statement_key.verify_key),
             version("hechuan"),
             str(self.home.log_mldsa_verifier() or ""),
+            str(self.home.witness_verifier()),
         )
 
     def reader_of(self, replica: Replica) -> Reader:

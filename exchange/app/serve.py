@@ -111,6 +111,7 @@ def _add_services(
     catalog = CatalogServicer(
         gate,
         application.facts,
+        federated.links.neighbours,
         ledger,
         contracts,
         application.catalogue,
@@ -121,7 +122,7 @@ def _add_services(
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-        LedgerServicer(gate, ledger, application.side), server
+        LedgerServicer(gate, ledger, application.side, application.book, federated.links), server
     )
     _add_members(application, federated, gate, feed, server)
 

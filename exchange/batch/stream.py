@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv, types
 
+STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
+"""Payload type of the statement that ends a stream."""
 _ROWS: Final = 1 << 16
 _ROW_GROUP: Final = 1 << 17
 _CONTROL: Final = "[\\x00-\\x1f]"

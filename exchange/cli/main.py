@@ -7,7 +7,19 @@ import sys
 import typer
 from rich.console import Console
 
-from exchange.cli import agency, agreement, contracts, federation, hub, key, operate, partner, search
+from exchange.cli import (
+    agency,
+    agreement,
+    contracts,
+    evidence,
+    federation,
+    hub,
+    key,
+    operate,
+    partner,
+    search,
+    verify,
+)
 from exchange.errors import HechuanError
 
 app = typer.Typer(
@@ -24,6 +36,8 @@ app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
 partner.register(app)
+app.command()(evidence.evidence)
+app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
 app.command()(search.search)

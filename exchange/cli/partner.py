@@ -1,4 +1,4 @@
-"""What a partner does: publish, query, watch, fetch, quarantine, receipts, verify."""
+"""What a partner does: publish, query, watch, fetch, quarantine, receipts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from rich.table import Table
 
 from exchange.batch.manifest import Kind
 from exchange.batch.stream import Encoding, encode_stream
-from exchange.client import Filter, connect, verify_receipt_file
-from exchange.client.profile import Profile
+from exchange.client import Filter, connect
 from exchange.client.publish import Published
 from exchange.client.query import Rows
 from exchange.errors import InvalidInputError
@@ -49,7 +48,7 @@ err = Console(stderr=True, highlight=False)
 
 def register(app: typer.Typer) -> None:
     """Add the partner's commands to the application."""
-    for command in (publish, query, watch, fetch, quarantine, receipts, verify):
+    for command in (publish, query, watch, fetch, quarantine, receipts):
         app.command()(command)
 
 
@@ -207,38 +206,6 @@ def receipts(
             counts = f"{found.verdict.rows:>11,}  {found.verdict.rejected:>8,}"
             line = f"{found.index:>7}  {recorded}  {kind:11}  {counts}  {found.dataset} · {found.id}"
             out.print(line, markup=False, soft_wrap=True)
-
-
-def verify(
-    receipt: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="A receipt (C2SP tlog-proof).")
-    ],
-    batch: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="The batch it speaks of.")
-    ] = None,
-    log_key: Annotated[
-        list[str] | None,
-        typer.Option(help="Verifier key of the log, <origin>+<hash>+<base64>; may be repeated."),
-    ] = None,
-    home: Annotated[
-        Path | None, typer.Option("--home", envvar="HECHUAN_HOME", help="Take the key from here.")
-    ] = None,
-) -> None:
-    """Check a receipt offline, with nothing but the log's public keys. 离线验证回执。"""
-    if not log_key:
-        if home is None:
-            raise InvalidInputError("give --log-key, or --home of an enrolled agency")
-        log_key = list(Profile.load(home).log_keys)
-    found = verify_receipt_file(receipt, log_key, batch)
-    out.print(f"[green]✓[/] the log signed the checkpoint 账本签名有效  {found.checkpoint.origin}")
-    out.print(f"  {' · '.join(found.algorithms)}")
-    out.print(f"[green]✓[/] entry {found.index} is in the tree of {found.checkpoint.size} 条目在账本中")
-    if found.manifest:
-        manifest = found.manifest
-        out.print(f"[green]✓[/] {manifest.publisher} signed the manifest 发布方签名有效")
-        out.print(f"  {manifest.dataset} · {manifest.kind} · {found.entry['verdict']['rows']:,} rows")
-    if batch:
-        out.print(f"[green]✓[/] {escape(batch.name)} is that batch, byte for byte 文件一致")
 
 
 def read_filter(text: str) -> Filter:

@@ -15,6 +15,7 @@ import grpc
 import pyarrow as pa
 
 from exchange import wire
+from exchange.batch.stream import STREAM_TYPE
 from exchange.client.call import error_of, retried
 from exchange.client.seal import open_table
 from exchange.client.verify import verify_receipt_text
@@ -28,7 +29,6 @@ from exchange.v1 import common_pb2, exchange_pb2
 if TYPE_CHECKING:
     from exchange.client.session import Session
 
-STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
 _TRIES: Final = 5
 Progress = Callable[[int, int], None]
 _Call = Callable[[int, int | None], Iterator[Any]]
@@ -63,6 +63,8 @@ class Rows:
         self._bytes = 0
         self.tree_size: int | None = None
         self.statement: Mapping[str, Any] | None = None
+        self.trailer = b""
+        """The envelope of `statement`, as JSON, for whoever keeps the proof."""
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they come; picks up after a break; raises ProofInvalidError at a bad or missing end."""
@@ -96,7 +98,7 @@ class Rows:
         statement = parse_canonical(payload)
         if not isinstance(statement, dict) or statement.get("digest") != "sha256:" + self._hash.hexdigest():
             raise ProofInvalidError("the bytes that arrived are not those that the hub signed")
-        self.statement = statement
+        self.statement, self.trailer = statement, envelope
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Record batches as they come; they are proven only when the iterator has ended."""

@@ -15,6 +15,8 @@ import pyarrow as pa
 from exchange.contract.expression import Expression
 from exchange.ids import ContractRef
 
+CONTRACT_TYPE = "application/vnd.hechuan.contract+json"
+"""Payload type of the statement that registers a version."""
 Scalar = str | int | float | bool
 Bound = int | float | date | datetime
 

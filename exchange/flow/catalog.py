@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from exchange.agreement.negotiation import State
 from exchange.contract.compat import Verdict, compare, narrowed, satisfies
 from exchange.contract.load import load_contract
-from exchange.contract.model import Contract
+from exchange.contract.model import CONTRACT_TYPE, Contract
 from exchange.errors import (
     ConflictError,
     FieldViolation,
@@ -42,8 +41,6 @@ from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 from exchange.trust.policy import may_register_contract
-
-CONTRACT_TYPE: Final = "application/vnd.hechuan.contract+json"
 
 
 @dataclass(frozen=True, slots=True)

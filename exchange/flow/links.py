@@ -57,7 +57,7 @@ class Links:
 
     def neighbour(self, hub: str) -> Neighbour:
         """How to reach one peer; raises NotFoundError."""
-        found = self._now().get(hub)
+        found = self.neighbours().get(hub)
         if found is None:
             raise NotFoundError(f"hub {hub} is not in this hub's federation")
         return found
@@ -69,7 +69,7 @@ class Links:
 
     def hubs(self) -> Collection[str]:
         """Peers that are linked and still belong to the federation."""
-        return self._now().keys() & self._links.keys()
+        return self.neighbours().keys() & self._links.keys()
 
     def links(self) -> Sequence[Link]:
         """All of them, by jurisdiction."""
@@ -81,9 +81,10 @@ class Links:
 
     def logs(self) -> Mapping[str, VerifierKey]:
         """The peers' logs by origin, for the witness."""
-        return {neighbour.log.name: neighbour.log for neighbour in self._now().values()}
+        return {neighbour.log.name: neighbour.log for neighbour in self.neighbours().values()}
 
-    def _now(self) -> Mapping[str, Neighbour]:
+    def neighbours(self) -> Mapping[str, Neighbour]:
+        """The hubs that this one deals with now; none while the roster does not count."""
         try:
             return self._neighbours()
         except HechuanError as error:
@@ -95,7 +96,7 @@ class Links:
             self._renew()
 
     def _renew(self) -> None:
-        for hub in self._now().keys() - self._links.keys():
-            link = self._make_link(hub, lambda hub=hub: self._now().get(hub))  # type: ignore[misc]
+        for hub in self.neighbours().keys() - self._links.keys():
+            link = self._make_link(hub, lambda hub=hub: self.neighbours().get(hub))  # type: ignore[misc]
             self._links[hub] = link
             link.start()

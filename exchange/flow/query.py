@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.batch.manifest import format_instant
-from exchange.batch.stream import Encoding, encode_stream
+from exchange.batch.stream import STREAM_TYPE, Encoding, encode_stream
 from exchange.contract.model import Classification, Contract
 from exchange.errors import (
     FieldViolation,
@@ -45,7 +45,6 @@ from exchange.trust.envelope import canonical, sign
 from exchange.trust.keys import Signer
 from exchange.trust.policy import may_read_quarantine
 
-STREAM_TYPE: Final = "application/vnd.hechuan.stream+json"
 OPERATORS: Final = {
     "eq": 1,
     "ne": 1,

@@ -11,8 +11,8 @@ from typing import Any
 
 from exchange.agreement.move import MOVE_TYPE
 from exchange.batch.manifest import PAYLOAD_TYPE
+from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import ProofInvalidError
-from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.flow.sealing import RECIPIENT_TYPE
 from exchange.ids import AgencyId, digest_of
 from exchange.member import KEY_TYPE

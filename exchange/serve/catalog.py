@@ -10,6 +10,8 @@ import grpc
 
 from exchange import wire
 from exchange.flow.catalog import Catalogue, Judged
+from exchange.flow.link import Neighbour
+from exchange.flow.links import Neighbours
 from exchange.flow.registry import ContractRegistry
 from exchange.flow.search import Searcher
 from exchange.ids import AgencyId, ContractRef, DatasetId
@@ -31,7 +33,8 @@ class HubFacts:
     log_key: str
     statement_key: str
     version: str
-    log_mldsa_key: str = ""
+    log_mldsa_key: str
+    witness_key: str
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
@@ -41,6 +44,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self,
         gate: Gate,
         facts: HubFacts,
+        neighbours: Neighbours,
         ledger: LedgerStore,
         contracts: ContractRegistry,
         catalogue: Catalogue,
@@ -50,6 +54,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> None:
         self._gate = gate
         self._facts = facts
+        self._neighbours = neighbours
         self._ledger = ledger
         self._contracts = contracts
         self._catalogue = catalogue
@@ -62,12 +67,15 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.GetHubRequest, context: Context
     ) -> catalog_pb2.GetHubResponse:
         self._gate.agency(context)
+        peers = await asyncio.to_thread(self._neighbours)
         return catalog_pb2.GetHubResponse(
             jurisdiction=self._facts.jurisdiction,
             log_key=self._facts.log_key,
             statement_key=self._facts.statement_key,
             version=self._facts.version,
             log_mldsa_key=self._facts.log_mldsa_key,
+            witness_key=self._facts.witness_key,
+            peers=[_keys(each) for _, each in sorted(peers.items())],
         )
 
     @answers
@@ -157,6 +165,15 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     def _dataset(self, record: DatasetRecord) -> catalog_pb2.Dataset:
         return wire.dataset(record, self._contracts.get(record.contract).sharing)
+
+
+def _keys(peer: Neighbour) -> catalog_pb2.PeerKeys:
+    return catalog_pb2.PeerKeys(
+        jurisdiction=peer.hub,
+        log_key=str(peer.log),
+        statement_key=str(peer.statement),
+        witness_key=str(peer.witness or ""),
+    )
 
 
 def _compatibility(judged: Judged, allowed: bool) -> catalog_pb2.Compatibility | None:

@@ -10,9 +10,11 @@ import grpc
 
 from exchange import wire
 from exchange.errors import InvalidInputError, NotFoundError
+from exchange.flow.agree import AgreementBook
 from exchange.flow.append import receipt_of
+from exchange.flow.links import Links
 from exchange.flow.tile import read_tile
-from exchange.ids import parse_digest
+from exchange.ids import parse_digest, parse_jurisdiction
 from exchange.ledger import consistency_path, inclusion_path
 from exchange.ports import LedgerStore, WitnessStore
 from exchange.serve.caller import Gate
@@ -24,19 +26,23 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
-    """Every member may read the ledger: it holds manifests and verdicts, no rows."""
+    """Every member may read the ledger: it holds manifests and verdicts, no rows. So are the copies of peers'."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore, witnesses: WitnessStore) -> None:
+    def __init__(
+        self, gate: Gate, ledger: LedgerStore, witnesses: WitnessStore, book: AgreementBook, links: Links
+    ) -> None:
         self._gate = gate
         self._ledger = ledger
         self._witnesses = witnesses
+        self._book = book
+        self._links = links
 
     @answers
     async def GetCheckpoint(
         self, request: ledger_pb2.GetCheckpointRequest, context: Context
     ) -> ledger_pb2.GetCheckpointResponse:
         self._gate.agency(context)
-        head = await asyncio.to_thread(self._ledger.head)
+        head = await asyncio.to_thread(self._copy(request.hub).head)
         if not head.size:
             raise NotFoundError("the ledger is empty")
         return ledger_pb2.GetCheckpointResponse(note=head.note)
@@ -46,7 +52,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.GetInclusionProofRequest, context: Context
     ) -> ledger_pb2.GetInclusionProofResponse:
         self._gate.agency(context)
-        size = await self._reached(request.tree_size)
+        size = await self._reached(self._ledger, request.tree_size)
         path = await asyncio.to_thread(inclusion_path, request.index, size, self._ledger.tile)
         return ledger_pb2.GetInclusionProofResponse(hashes=path)
 
@@ -55,12 +61,17 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.GetConsistencyProofRequest, context: Context
     ) -> ledger_pb2.GetConsistencyProofResponse:
         self._gate.agency(context)
-        second = await self._reached(request.second)
-        path = await asyncio.to_thread(consistency_path, request.first, second, self._ledger.tile)
+        ledger = self._copy(request.hub)
+        second = await self._reached(ledger, request.second)
+        path = await asyncio.to_thread(consistency_path, request.first, second, ledger.tile)
         return ledger_pb2.GetConsistencyProofResponse(hashes=path)
 
-    async def _reached(self, size: int) -> int:
-        head = await asyncio.to_thread(self._ledger.head)
+    def _copy(self, hub: str) -> LedgerStore:
+        """The ledger of a hub: this one's where none is named, else the copy of a peer's; raises NotFoundError."""
+        return self._links.link(parse_jurisdiction(hub)).replica.ledger if hub else self._ledger
+
+    async def _reached(self, ledger: LedgerStore, size: int) -> int:
+        head = await asyncio.to_thread(ledger.head)
         if size > head.size:
             raise InvalidInputError(f"the ledger has {head.size} entries, not {size}")
         return size or head.size
@@ -70,7 +81,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ListEntriesRequest, context: Context
     ) -> AsyncIterator[ledger_pb2.ListEntriesResponse]:
         self._gate.agency(context)
-        end = await self._reached(request.end)
+        end = await self._reached(self._ledger, request.end)
         entries = in_thread(self._ledger.entries(request.start, end))
         async for entry in self._gate.while_welcome(context, entries):
             yield ledger_pb2.ListEntriesResponse(entry=wire.entry(entry))
@@ -88,8 +99,18 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.GetReceiptRequest, context: Context
     ) -> ledger_pb2.GetReceiptResponse:
         self._gate.agency(context)
-        index = request.index
-        if request.WhichOneof("of") == "batch":
-            index = (await asyncio.to_thread(self._ledger.batch, parse_digest(request.batch))).index
-        receipt = await asyncio.to_thread(receipt_of, self._ledger, index, self._witnesses)
-        return ledger_pb2.GetReceiptResponse(receipt=receipt)
+        return ledger_pb2.GetReceiptResponse(receipt=await asyncio.to_thread(self._receipt, request))
+
+    def _receipt(self, request: ledger_pb2.GetReceiptRequest) -> str:
+        ledger, index = self._copy(request.hub), request.index
+        match request.WhichOneof("of"):
+            case "batch":
+                index = ledger.batch(parse_digest(request.batch)).index
+            case "key":
+                index = ledger.key(request.key).index
+            case "move":
+                found = self._book.index_of(parse_digest(request.move))
+                if found is None or request.hub:
+                    raise NotFoundError(f"this hub knows no move {request.move}")
+                index = found
+        return receipt_of(ledger, index, None if request.hub else self._witnesses)

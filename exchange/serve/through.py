@@ -12,11 +12,11 @@ from typing import Any
 
 import grpc
 
+from exchange.batch.stream import STREAM_TYPE
 from exchange.client.call import error_of
 from exchange.client.peer import GrpcPeer
 from exchange.errors import ProofInvalidError
 from exchange.flow.grant import Asker
-from exchange.flow.query import STREAM_TYPE
 from exchange.trust.envelope import Envelope, parse_canonical, sign, verify
 from exchange.trust.keys import Signer, VerifyKey
 from exchange.v1 import common_pb2, exchange_pb2

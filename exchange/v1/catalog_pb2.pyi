@@ -170,6 +170,8 @@ class GetHubResponse(_message.Message):
     STATEMENT_KEY_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     LOG_MLDSA_KEY_FIELD_NUMBER: _builtins.int
+    WITNESS_KEY_FIELD_NUMBER: _builtins.int
+    PEERS_FIELD_NUMBER: _builtins.int
     jurisdiction: _builtins.str
     log_key: _builtins.str
     """C2SP verifier key of the log: <origin>+<hash>+<base64>."""
@@ -178,6 +180,12 @@ class GetHubResponse(_message.Message):
     version: _builtins.str
     log_mldsa_key: _builtins.str
     """Second verifier key of the log, ML-DSA-44; empty where it has none."""
+    witness_key: _builtins.str
+    """C2SP verifier key under which the hub cosigns the checkpoints of others."""
+    @_builtins.property
+    def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerKeys]:
+        """The hubs that this one deals with, as it knows them."""
+
     def __init__(
         self,
         *,
@@ -186,14 +194,46 @@ class GetHubResponse(_message.Message):
         statement_key: _builtins.str = ...,
         version: _builtins.str = ...,
         log_mldsa_key: _builtins.str = ...,
+        witness_key: _builtins.str = ...,
+        peers: _abc.Iterable[Global___PeerKeys] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jurisdiction", b"jurisdiction", "log_key", b"log_key", "log_mldsa_key", b"log_mldsa_key", "statement_key", b"statement_key", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jurisdiction", b"jurisdiction", "log_key", b"log_key", "log_mldsa_key", b"log_mldsa_key", "peers", b"peers", "statement_key", b"statement_key", "version", b"version", "witness_key", b"witness_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHubResponse: _TypeAlias = GetHubResponse  # noqa: Y015
+
+@_typing.final
+class PeerKeys(_message.Message):
+    """Public keys of another hub."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JURISDICTION_FIELD_NUMBER: _builtins.int
+    LOG_KEY_FIELD_NUMBER: _builtins.int
+    STATEMENT_KEY_FIELD_NUMBER: _builtins.int
+    WITNESS_KEY_FIELD_NUMBER: _builtins.int
+    jurisdiction: _builtins.str
+    log_key: _builtins.str
+    statement_key: _builtins.str
+    witness_key: _builtins.str
+    def __init__(
+        self,
+        *,
+        jurisdiction: _builtins.str = ...,
+        log_key: _builtins.str = ...,
+        statement_key: _builtins.str = ...,
+        witness_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jurisdiction", b"jurisdiction", "log_key", b"log_key", "statement_key", b"statement_key", "witness_key", b"witness_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerKeys: _TypeAlias = PeerKeys  # noqa: Y015
 
 @_typing.final
 class Contract(_message.Message):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from exchange.v1 import exchange_pb2 as exchange_dot_v1_dot_exchange__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/ledger.proto\x12\x0b\x65xchange.v1\x1a\x1a\x65xchange/v1/exchange.proto\"\x16\n\x14GetCheckpointRequest\"%\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\"<\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"+\n\x19GetInclusionProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\";\n\x1aGetConsistencyProofRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0e\n\x06second\x18\x02 \x01(\x04\"-\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"0\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\">\n\x13ListEntriesResponse\x12\'\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x18.exchange.v1.LedgerEntry\"\x1e\n\x0eGetTileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x1f\n\x0fGetTileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\";\n\x11GetReceiptRequest\x12\x0f\n\x05index\x18\x01 \x01(\x04H\x00\x12\x0f\n\x05\x62\x61tch\x18\x02 \x01(\tH\x00\x42\x04\n\x02of\"%\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\t2\x9e\x04\n\rLedgerService\x12V\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\x12\x62\n\x11GetInclusionProof\x12%.exchange.v1.GetInclusionProofRequest\x1a&.exchange.v1.GetInclusionProofResponse\x12h\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\x12R\n\x0bListEntries\x12\x1f.exchange.v1.ListEntriesRequest\x1a .exchange.v1.ListEntriesResponse0\x01\x12\x44\n\x07GetTile\x12\x1b.exchange.v1.GetTileRequest\x1a\x1c.exchange.v1.GetTileResponse\x12M\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/ledger.proto\x12\x0b\x65xchange.v1\x1a\x1a\x65xchange/v1/exchange.proto\"#\n\x14GetCheckpointRequest\x12\x0b\n\x03hub\x18\x01 \x01(\t\"%\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\"<\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"+\n\x19GetInclusionProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"H\n\x1aGetConsistencyProofRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0e\n\x06second\x18\x02 \x01(\x04\x12\x0b\n\x03hub\x18\x03 \x01(\t\"-\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"0\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\">\n\x13ListEntriesResponse\x12\'\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x18.exchange.v1.LedgerEntry\"\x1e\n\x0eGetTileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x1f\n\x0fGetTileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"g\n\x11GetReceiptRequest\x12\x0f\n\x05index\x18\x01 \x01(\x04H\x00\x12\x0f\n\x05\x62\x61tch\x18\x02 \x01(\tH\x00\x12\x0e\n\x04move\x18\x03 \x01(\tH\x00\x12\r\n\x03key\x18\x04 \x01(\tH\x00\x12\x0b\n\x03hub\x18\x05 \x01(\tB\x04\n\x02of\"%\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\t2\x9e\x04\n\rLedgerService\x12V\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\x12\x62\n\x11GetInclusionProof\x12%.exchange.v1.GetInclusionProofRequest\x1a&.exchange.v1.GetInclusionProofResponse\x12h\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\x12R\n\x0bListEntries\x12\x1f.exchange.v1.ListEntriesRequest\x1a .exchange.v1.ListEntriesResponse0\x01\x12\x44\n\x07GetTile\x12\x1b.exchange.v1.GetTileRequest\x1a\x1c.exchange.v1.GetTileResponse\x12M\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,29 +33,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.ledger_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETCHECKPOINTREQUEST']._serialized_start=69
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=91
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=93
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=130
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=132
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=192
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=194
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=237
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=239
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=298
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=300
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=345
-  _globals['_LISTENTRIESREQUEST']._serialized_start=347
-  _globals['_LISTENTRIESREQUEST']._serialized_end=395
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=397
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=459
-  _globals['_GETTILEREQUEST']._serialized_start=461
-  _globals['_GETTILEREQUEST']._serialized_end=491
-  _globals['_GETTILERESPONSE']._serialized_start=493
-  _globals['_GETTILERESPONSE']._serialized_end=524
-  _globals['_GETRECEIPTREQUEST']._serialized_start=526
-  _globals['_GETRECEIPTREQUEST']._serialized_end=585
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=587
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=624
-  _globals['_LEDGERSERVICE']._serialized_start=627
-  _globals['_LEDGERSERVICE']._serialized_end=1169
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=104
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=106
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=143
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=145
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=205
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=207
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=250
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=252
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=324
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=326
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=371
+  _globals['_LISTENTRIESREQUEST']._serialized_start=373
+  _globals['_LISTENTRIESREQUEST']._serialized_end=421
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=423
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=485
+  _globals['_GETTILEREQUEST']._serialized_start=487
+  _globals['_GETTILEREQUEST']._serialized_end=517
+  _globals['_GETTILERESPONSE']._serialized_start=519
+  _globals['_GETTILERESPONSE']._serialized_end=550
+  _globals['_GETRECEIPTREQUEST']._serialized_start=552
+  _globals['_GETRECEIPTREQUEST']._serialized_end=655
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=657
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=694
+  _globals['_LEDGERSERVICE']._serialized_start=697
+  _globals['_LEDGERSERVICE']._serialized_end=1239
 # @@protoc_insertion_point(module_scope)

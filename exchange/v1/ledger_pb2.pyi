@@ -23,12 +23,17 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class GetCheckpointRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    HUB_FIELD_NUMBER: _builtins.int
+    hub: _builtins.str
+    """Of this hub's verified copy of a peer's ledger; its own where empty."""
     def __init__(
         self,
+        *,
+        hub: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hub", b"hub"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,17 +109,21 @@ class GetConsistencyProofRequest(_message.Message):
 
     FIRST_FIELD_NUMBER: _builtins.int
     SECOND_FIELD_NUMBER: _builtins.int
+    HUB_FIELD_NUMBER: _builtins.int
     first: _builtins.int
     second: _builtins.int
+    hub: _builtins.str
+    """As in GetCheckpointRequest."""
     def __init__(
         self,
         *,
         first: _builtins.int = ...,
         second: _builtins.int = ...,
+        hub: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "second", b"second"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "hub", b"hub", "second", b"second"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -228,20 +237,32 @@ class GetReceiptRequest(_message.Message):
 
     INDEX_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    MOVE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    HUB_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     batch: _builtins.str
     """Batch id."""
+    move: _builtins.str
+    """Move of an agreement, the digest of its payload. Not in copies."""
+    key: _builtins.str
+    """Signing key id: its registration."""
+    hub: _builtins.str
+    """As in GetCheckpointRequest: the receipt is the peer's own, under a checkpoint that its log signed."""
     def __init__(
         self,
         *,
         index: _builtins.int = ...,
         batch: _builtins.str = ...,
+        move: _builtins.str = ...,
+        key: _builtins.str = ...,
+        hub: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "index", b"index", "of", b"of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "index", b"index", "key", b"key", "move", b"move", "of", b"of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "index", b"index", "of", b"of"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "hub", b"hub", "index", b"index", "key", b"key", "move", b"move", "of", b"of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_of: _TypeAlias = _typing.Literal["index", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_of: _TypeAlias = _typing.Literal["index", "batch", "move", "key"]  # noqa: Y015
     _WhichOneofArgType_of: _TypeAlias = _typing.Literal["of", b"of"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_of) -> _WhichOneofReturnType_of | None: ...
 

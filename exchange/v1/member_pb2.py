@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/member.proto\x12\x0b\x65xchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"<\n\rEnrollRequest\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x0b\n\x03\x63sr\x18\x03 \x01(\x0c\"+\n\x0e\x45nrollResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\"\x10\n\x0eGetSelfRequest\"y\n\x0fGetSelfResponse\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x02 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x12RegisterKeyRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"E\n\x13RegisterKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.exchange.v1.Key\x12\x0f\n\x07receipt\x18\x02 \x01(\t\"y\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\t\x12\x31\n\rregistered_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\"!\n\x0fListKeysRequest\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.exchange.v1.Key\"\x1b\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\"*\n\rRenewResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\x32U\n\x10\x45nrolmentService\x12\x41\n\x06\x45nroll\x12\x1a.exchange.v1.EnrollRequest\x1a\x1b.exchange.v1.EnrollResponse2\xb0\x02\n\rMemberService\x12\x44\n\x07GetSelf\x12\x1b.exchange.v1.GetSelfRequest\x1a\x1c.exchange.v1.GetSelfResponse\x12P\n\x0bRegisterKey\x12\x1f.exchange.v1.RegisterKeyRequest\x1a .exchange.v1.RegisterKeyResponse\x12G\n\x08ListKeys\x12\x1c.exchange.v1.ListKeysRequest\x1a\x1d.exchange.v1.ListKeysResponse\x12>\n\x05Renew\x12\x19.exchange.v1.RenewRequest\x1a\x1a.exchange.v1.RenewResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/member.proto\x12\x0b\x65xchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"<\n\rEnrollRequest\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x0b\n\x03\x63sr\x18\x03 \x01(\x0c\"+\n\x0e\x45nrollResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\"\x10\n\x0eGetSelfRequest\"y\n\x0fGetSelfResponse\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x02 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x12RegisterKeyRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"E\n\x13RegisterKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.exchange.v1.Key\x12\x0f\n\x07receipt\x18\x02 \x01(\t\"\x9f\x01\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\t\x12\x31\n\rregistered_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\x12\r\n\x05index\x18\x06 \x01(\x04\x12\x15\n\rrevoked_index\x18\x07 \x01(\x04\"!\n\x0fListKeysRequest\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.exchange.v1.Key\"\x1b\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\"*\n\rRenewResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\x0c\x32U\n\x10\x45nrolmentService\x12\x41\n\x06\x45nroll\x12\x1a.exchange.v1.EnrollRequest\x1a\x1b.exchange.v1.EnrollResponse2\xb0\x02\n\rMemberService\x12\x44\n\x07GetSelf\x12\x1b.exchange.v1.GetSelfRequest\x1a\x1c.exchange.v1.GetSelfResponse\x12P\n\x0bRegisterKey\x12\x1f.exchange.v1.RegisterKeyRequest\x1a .exchange.v1.RegisterKeyResponse\x12G\n\x08ListKeys\x12\x1c.exchange.v1.ListKeysRequest\x1a\x1d.exchange.v1.ListKeysResponse\x12>\n\x05Renew\x12\x19.exchange.v1.RenewRequest\x1a\x1a.exchange.v1.RenewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,18 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERKEYREQUEST']._serialized_end=360
   _globals['_REGISTERKEYRESPONSE']._serialized_start=362
   _globals['_REGISTERKEYRESPONSE']._serialized_end=431
-  _globals['_KEY']._serialized_start=433
-  _globals['_KEY']._serialized_end=554
-  _globals['_LISTKEYSREQUEST']._serialized_start=556
-  _globals['_LISTKEYSREQUEST']._serialized_end=589
-  _globals['_LISTKEYSRESPONSE']._serialized_start=591
-  _globals['_LISTKEYSRESPONSE']._serialized_end=641
-  _globals['_RENEWREQUEST']._serialized_start=643
-  _globals['_RENEWREQUEST']._serialized_end=670
-  _globals['_RENEWRESPONSE']._serialized_start=672
-  _globals['_RENEWRESPONSE']._serialized_end=714
-  _globals['_ENROLMENTSERVICE']._serialized_start=716
-  _globals['_ENROLMENTSERVICE']._serialized_end=801
-  _globals['_MEMBERSERVICE']._serialized_start=804
-  _globals['_MEMBERSERVICE']._serialized_end=1108
+  _globals['_KEY']._serialized_start=434
+  _globals['_KEY']._serialized_end=593
+  _globals['_LISTKEYSREQUEST']._serialized_start=595
+  _globals['_LISTKEYSREQUEST']._serialized_end=628
+  _globals['_LISTKEYSRESPONSE']._serialized_start=630
+  _globals['_LISTKEYSRESPONSE']._serialized_end=680
+  _globals['_RENEWREQUEST']._serialized_start=682
+  _globals['_RENEWREQUEST']._serialized_end=709
+  _globals['_RENEWRESPONSE']._serialized_start=711
+  _globals['_RENEWRESPONSE']._serialized_end=753
+  _globals['_ENROLMENTSERVICE']._serialized_start=755
+  _globals['_ENROLMENTSERVICE']._serialized_end=840
+  _globals['_MEMBERSERVICE']._serialized_start=843
+  _globals['_MEMBERSERVICE']._serialized_end=1147
 # @@protoc_insertion_point(module_scope)

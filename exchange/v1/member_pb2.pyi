@@ -159,11 +159,17 @@ class Key(_message.Message):
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     REGISTERED_AT_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    REVOKED_INDEX_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     agency: _builtins.str
     public_key: _builtins.str
     """Text form: <key id> <base64 of the raw public key>."""
     revoked: _builtins.bool
+    index: _builtins.int
+    """Where it was registered, in the ledger of the agency's hub or of this one."""
+    revoked_index: _builtins.int
+    """Where it was revoked, if it was."""
     @_builtins.property
     def registered_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -174,10 +180,12 @@ class Key(_message.Message):
         public_key: _builtins.str = ...,
         registered_at: _timestamp_pb2.Timestamp | None = ...,
         revoked: _builtins.bool = ...,
+        index: _builtins.int = ...,
+        revoked_index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["registered_at", b"registered_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "id", b"id", "public_key", b"public_key", "registered_at", b"registered_at", "revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "id", b"id", "index", b"index", "public_key", b"public_key", "registered_at", b"registered_at", "revoked", b"revoked", "revoked_index", b"revoked_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

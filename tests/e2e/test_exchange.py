@@ -27,13 +27,13 @@ from exchange.client.call import error_of
 from exchange.client.publish import Published
 from exchange.client.verify import verify_receipt_file, verify_receipt_text
 from exchange.contract.load import load_contract, shipped_contracts
+from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import (
     ConflictError,
     IncompatibleContractError,
     PermissionDeniedError,
     ProofInvalidError,
 )
-from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.ids import digest_of
 from exchange.trust.envelope import sign
 from exchange.v1 import catalog_pb2, common_pb2, exchange_pb2, ledger_pb2
