@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from demo.hub import hechuan
+from demo.sample import monitoring_sections
 from exchange.app.federated import entry_of
 from exchange.client import connect
 from exchange.client.evidence import collect_evidence
@@ -22,6 +23,7 @@ from exchange.evidence.check import Verdict, check_pack
 from exchange.evidence.keys import HubKeys, Trust
 from exchange.evidence.reading import Outcome
 from exchange.ids import digest_of
+from exchange.ledger import VerifierKey
 from exchange.member import HubCard
 from exchange.trust.roster import Denied, Roster
 from tests.packs import QUALITY, READER, Bench, archived, bench, contents
@@ -46,7 +48,7 @@ def trust(made: Bench) -> Trust:
 def proven(made: Bench, pack: Path) -> Verdict:
     verdict = check_pack(pack, trust(made))
     assert verdict.error is None, verdict.error
-    assert next(step.outcome for step in verdict.steps if step.name == "trust") is Outcome.PASSED
+    assert {step.outcome for step in verdict.steps if step.name == "trust"} == {Outcome.PASSED}
     return verdict
 
 
@@ -163,7 +165,7 @@ def test_a_roster_and_cards_are_trusted_alike(made: Bench) -> None:
     for card in cards:
         found.add(HubKeys.of_card(card))
     with pytest.raises(UntrustedError):
-        found.add_log_key(cards[1].log_key.replace("510000", "500000"))
+        found.add(HubKeys("500000", (VerifierKey("hechuan/500000", found.hubs["510000"].log[0].public),)))
 
 
 def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -176,7 +178,7 @@ def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_key_that_was_revoked_later(made: Bench) -> None:
     with connect(made.bystander) as client:
         key = client.profile.signing_key().verify_key.keyid
-        batch = client.publish("monitoring-section", made.root / "sections.csv").id
+        batch = client.publish("monitoring-section", monitoring_sections()).id
         other = connect(made.owner)
     hechuan("hub", "revoke", made.chongqing.directory, "500000/water", "--key", key)
     with other:
