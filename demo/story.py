@@ -176,6 +176,8 @@ class Story:
         self._print(
             "[dim]party_name 由发布方密封，枢纽不可读 is sealed by its publisher; neither hub can read it[/]"
         )
+        self._pack = self._root / "agreement.zip"
+        self._run("evidence", id, "--home", owner, "-o", self._pack)
         self._say("谁读了什么，数据所有者一查便知", "the owner sees who read what")
         self._run("audit", "--home", owner)
 
@@ -226,9 +228,19 @@ class Story:
         forged = self._files / "samples-0319.forged.receipt"
         forged.write_text(receipt.read_text(encoding="utf-8").replace("\n— ", "\n— x"), encoding="utf-8")
         self._refused(UntrustedError, "verify", forged, "--home", self._home("ecology"))
+        self._say(
+            "证据包：封面可读，任何人离线可验",
+            "an evidence pack: a cover to read, proofs that anyone can check offline",
+        )
+        self._run("verify", self._pack, *self._cards())
         self._say("全面核验账本与对象", "the whole ledger and every object, checked again")
         for hub in hubs:
             self._run("fsck", hub.directory)
+
+    def _cards(self) -> list[str | Path]:
+        """Options that name the cards of both hubs: whose word one takes for keys."""
+        cards = (self._root / f"card-{code}.json" for code in (CHONGQING, SICHUAN))
+        return [word for card in cards for word in ("--card", card)]
 
     def _home(self, name: str, jurisdiction: str = CHONGQING) -> Path:
         return self._root / f"agency-{jurisdiction}-{name}"
