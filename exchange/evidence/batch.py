@@ -185,19 +185,8 @@ def _facts(
     key: str,
     parts: tuple[PartFacts, ...],
 ) -> BatchFacts:
-    rules = {rule.id: rule for rule in known.parsed.rules} if known.parsed else {}
     with about(entry.file):
         period = verdict["period"]
-        counts = [
-            RuleFacts(
-                name,
-                whole_of(verdict["counts"], name),
-                str(rules[name].severity) if name in rules else "",
-                rules[name].zh if name in rules else "",
-                rules[name].en if name in rules else "",
-            )
-            for name in sorted(verdict["counts"])
-        ]
         return BatchFacts(
             id=text_of(entry.body, "batch"),
             index=entry.index,
@@ -212,9 +201,24 @@ def _facts(
             rows=whole_of(verdict, "rows"),
             accepted=whole_of(verdict, "accepted"),
             rejected=whole_of(verdict, "rejected"),
-            counts=tuple(counts),
+            counts=_counts(verdict, known),
             parts=parts,
             sealed=manifest.seal.columns if manifest.seal else (),
             checkpoint=entry.checkpoint,
             cosigned=entry.cosigned,
         )
+
+
+def _counts(verdict: Mapping[str, Any], known: Known) -> tuple[RuleFacts, ...]:
+    """Rows by rule, with what the contract says about it."""
+    rules = {rule.id: rule for rule in known.parsed.rules} if known.parsed else {}
+    return tuple(
+        RuleFacts(
+            name,
+            whole_of(verdict["counts"], name),
+            str(rules[name].severity) if name in rules else "",
+            rules[name].zh if name in rules else "",
+            rules[name].en if name in rules else "",
+        )
+        for name in sorted(verdict["counts"])
+    )
