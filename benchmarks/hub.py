@@ -9,7 +9,9 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import psutil
+import pyarrow as pa
 
 from demo.hub import HubProcess
 from demo.sample import monitoring_sections, water_quality
@@ -35,12 +37,20 @@ def running_hub(scratch: Path) -> Iterator[tuple[HubProcess, Path]]:
         hub.stop()
 
 
-def write_rows(path: Path, rows: int, start: int = 0) -> None:
-    """A Parquet file of made water-quality rows, as the client would encode them."""
+def write_rows(path: Path, rows: int, start: int = 0, noise: bool = False) -> None:
+    """A Parquet file of made water-quality rows, as the client would encode them.
+
+    With `noise`, values are as hard to compress as those of real sensors.
+    """
     sample = water_quality(1)
     writer = Writer(path, sample.schema)
     for at in range(start, start + rows, _STEP):
-        for batch in water_quality(min(_STEP, start + rows - at), at).to_batches():
+        table = water_quality(min(_STEP, start + rows - at), at)
+        if noise:
+            column = table.schema.get_field_index("value")
+            drawn = np.round(np.random.default_rng(at).normal(8, 2, table.num_rows), 3)
+            table = table.set_column(column, table.schema.field(column), pa.array(drawn))
+        for batch in table.to_batches():
             writer.write(batch)
     writer.close()
 

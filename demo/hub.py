@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ class HubProcess:
         self.jurisdiction = jurisdiction
         self.directory = root / f"hub-{jurisdiction}"
         self.log = root / f"hub-{jurisdiction}.log"
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         if not self.directory.exists():
             hechuan("hub", "init", self.directory, "--jurisdiction", jurisdiction, *options)
@@ -78,7 +79,7 @@ class HubProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.environment},
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -120,3 +121,22 @@ class HubProcess:
         hechuan("hub", "invite", self.directory, f"{self.jurisdiction}/{name}", "-o", invitation)
         hechuan("agency", "enroll", invitation, "--home", home)
         return home
+
+
+def fixed_ports() -> list[str]:
+    """Options for a hub whose address others must know before it runs: two ports that are free now."""
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        ports = [probe.getsockname()[1] for probe in (first, second)]
+    return ["--listen", f"127.0.0.1:{ports[0]}", "--listen-enrolment", f"127.0.0.1:{ports[1]}"]
+
+
+def introduce(root: Path, *hubs: HubProcess) -> None:
+    """Let hubs with fixed ports federate by their cards, before they run."""
+    for hub in hubs:
+        card = root / f"card-{hub.jurisdiction}.json"
+        hechuan("hub", "card", hub.directory, "-o", card)
+        for other in hubs:
+            if other is not hub:
+                hechuan("hub", "peer", other.directory, card)

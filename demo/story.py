@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import shlex
+import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,14 +16,17 @@ from rich.markup import escape
 
 from adapters.cnemc import adapter
 from demo.files import automatic_values, write_files
-from demo.hub import HubProcess, hechuan
+from demo.hub import HubProcess, fixed_ports, hechuan
 from demo.sample import MADE, monitoring_sections
 from exchange.cli.partner import show_published
-from exchange.client import Filter, connect
+from exchange.client import Client, Filter, connect
+from exchange.client.agreement import get_agreement
+from exchange.client.verify import verify_receipt_file
 from exchange.errors import DigestMismatchError, HechuanError, PermissionDeniedError, UntrustedError
 
 CHONGQING, SICHUAN = "500000", "510000"
 QUALITY = f"{CHONGQING}/ecology/water-quality"
+CASES = f"{CHONGQING}/agriculture/fishing-ban-case"
 KEY = "section_code,sampled_at,item_code"
 
 
@@ -40,60 +46,56 @@ class Story:
     def tell(self, data: Path | None) -> None:
         """From no hub at all to a tampered copy that is caught; raises HechuanError or StoryError."""
         write_files(self._files)
-        hub = self._found()
-        with hub:
-            self._join(hub)
+        chongqing, sichuan = self._found()
+        with chongqing, sichuan:
+            self._join(chongqing, sichuan)
             self._publish(data)
             index = self._correct()
             self._read(index)
-            self._share()
-        self._check_offline(hub)
+            self._agree()
+            self._witnessed()
+        self._check_offline(chongqing, sichuan)
 
-    def _found(self) -> HubProcess:
+    def _found(self) -> tuple[HubProcess, HubProcess]:
         self._say(
-            "建立枢纽：重庆的枢纽是一个独立进程；四川有自己的证书机构",
-            "a hub of its own process; Sichuan has its own CA",
+            "建立两个枢纽：重庆与四川各自运行，各有证书机构，互换名片",
+            "two hubs, a process and a CA each; they exchange cards and watch each other's ledgers",
         )
-        hub = HubProcess(self._root, CHONGQING)
-        sichuan = self._root / f"hub-{SICHUAN}"
-        self._run("hub", "init", sichuan, "--jurisdiction", SICHUAN)
-        card = self._root / f"card-{SICHUAN}.json"
-        self._quiet("hub", "card", sichuan, "--address", "localhost:1", "-o", card)
-        self._run("hub", "trust", hub.directory, "--jurisdiction", SICHUAN, "--ca", card)
-        return hub
+        hubs = (
+            HubProcess(self._root, CHONGQING, fixed_ports()),
+            HubProcess(self._root, SICHUAN, fixed_ports()),
+        )
+        for hub, other in (hubs, hubs[::-1]):
+            card = self._root / f"card-{hub.jurisdiction}.json"
+            self._quiet("hub", "card", hub.directory, "-o", card)
+            self._run("hub", "peer", other.directory, card)
+        return hubs
 
-    def _join(self, hub: HubProcess) -> None:
+    def _join(self, chongqing: HubProcess, sichuan: HubProcess) -> None:
         self._say(
-            "五个机构加入：密钥在机构一侧生成，从不离开",
-            "five agencies join: keys are made on their side and stay there",
+            "五个机构加入本辖区的枢纽：密钥在机构一侧生成，从不离开",
+            "five agencies join their own hubs: keys are made on their side and stay there",
         )
-        for name in ("ecology", "water", "natural-resources", "agriculture"):
-            home, invitation = self._home(name), self._root / f"{name}.invitation.json"
-            self._quiet("hub", "invite", hub.directory, f"{CHONGQING}/{name}", "-o", invitation)
+        names = ("ecology", "water", "natural-resources", "agriculture")
+        members = [(chongqing, name) for name in names] + [(sichuan, "ecology")]
+        for hub, name in members:
+            agency = f"{hub.jurisdiction}/{name}"
+            home = self._home(name, hub.jurisdiction)
+            invitation = self._root / f"{hub.jurisdiction}-{name}.invitation.json"
+            self._quiet("hub", "invite", hub.directory, agency, "-o", invitation)
             self._quiet("agency", "enroll", invitation, "--home", home)
-        self._print(
-            "四川的机构由四川签发证书，再加入重庆的枢纽 Sichuan certifies its agency, which then joins"
-        )
-        home, request, chain = self._home("ecology", SICHUAN), self._root / "s.csr", self._root / "s.pem"
-        authority = self._root / f"hub-{SICHUAN}"
-        self._quiet("agency", "csr", "--agency", f"{SICHUAN}/ecology", "--home", home, "-o", request)
-        self._quiet("hub", "sign", authority, request, "--agency", f"{SICHUAN}/ecology", "-o", chain)
-        cards = self._root / f"card-{SICHUAN}.json", self._root / f"card-{CHONGQING}.json"
-        self._quiet("agency", "install", chain, "--home", home, "--hub", cards[0], "--no-register")
-        self._quiet("hub", "card", hub.directory, "-o", cards[1])
-        self._run("agency", "join", cards[1], "--home", home)
 
     def _publish(self, data: Path | None) -> None:
         self._say("各部门发布已有的数据", "departments publish what they have")
         if data is None:
             self._print(f"{MADE}，由行号推算 computed from row numbers; DATA=<csv> takes a CNEMC file")
-            self._table("ecology", CHONGQING, "monitoring-section", monitoring_sections())
             for jurisdiction, mark in ((CHONGQING, "CQ-"), (SICHUAN, "SC-")):
+                self._table("ecology", jurisdiction, "monitoring-section", monitoring_sections())
                 sections = tuple(code for code in _sections() if code.startswith(mark))
                 self._table("ecology", jurisdiction, "water-quality", automatic_values(sections, 30_000))
         else:
-            self._table("ecology", CHONGQING, "monitoring-section", monitoring_sections())
             for jurisdiction in (CHONGQING, SICHUAN):
+                self._table("ecology", jurisdiction, "monitoring-section", monitoring_sections())
                 self._adapt(data, jurisdiction)
         water, land, farm = (self._home(name) for name in ("water", "natural-resources", "agriculture"))
         self._run("publish", "hydrology", self._files / "hydrology-0319.csv", "--home", water)
@@ -152,22 +154,65 @@ class Story:
             ]
         _expect(rows == [4, 8], f"four rows stood before the correction and eight after it, not {rows}")
 
-    def _share(self) -> None:
+    def _agree(self) -> None:
         self._say(
-            "有条件共享的数据，没有协议就读不到", "conditional data cannot be read without an agreement"
+            "有条件共享的数据：四川申请，双方签署，四川从自己的枢纽读取",
+            "conditional data: Sichuan asks, both sides sign, and Sichuan reads through its own hub",
         )
-        dataset = f"{CHONGQING}/agriculture/fishing-ban-case"
-        self._refused(
-            PermissionDeniedError,
-            "query",
-            dataset,
-            "--home",
-            self._home("ecology", SICHUAN),
-            "--hub",
-            CHONGQING,
+        reader, owner = self._home("ecology", SICHUAN), self._home("agriculture")
+        self._refused(PermissionDeniedError, "query", CASES, "--home", reader)
+        with connect(reader) as client:
+            until = datetime.now(UTC) + timedelta(days=90)
+            purpose = "铜钵河联合执法"
+            rows = "row.status in ['decided', 'transferred', 'closed']"
+            id = client.propose(CASES, purpose=purpose, until=until, row_filter=rows).agreement.id
+        self._command("agreement", "propose", CASES, "--purpose", purpose, "--rows", rows, "--home", reader)
+        for moves, home in enumerate((owner, reader, owner), start=1):
+            self._until(home, lambda client, moves=moves: len(get_agreement(client, id).moves) == moves)  # type: ignore[misc]
+            (self._run if moves == 3 else self._quiet)("agreement", "sign", id, "--home", home)
+        self._until(reader, lambda client: client.query(CASES).table().num_rows > 0)
+        columns = "case_number,waters,status,party_name"
+        self._run("query", CASES, "--columns", columns, "--home", reader)
+        self._print(
+            "[dim]party_name 由发布方密封，枢纽不可读 is sealed by its publisher; neither hub can read it[/]"
         )
+        self._say("谁读了什么，数据所有者一查便知", "the owner sees who read what")
+        self._run("audit", "--home", owner)
 
-    def _check_offline(self, hub: HubProcess) -> None:
+    def _witnessed(self) -> None:
+        self._say(
+            "两地枢纽互相见证：任何一方都不能改写账本",
+            "the hubs witness each other: neither can rewrite its ledger",
+        )
+        receipt = self._files / "samples-0319.csv.receipt"
+        name = f"hechuan/{SICHUAN}/witness"
+        with connect(self._home("ecology")) as client:
+            batch = verify_receipt_file(receipt, client.profile.log_keys).batch
+            _expect(batch is not None, "the receipt is that of a batch")
+        self._until(self._home("ecology"), lambda client: name in client.receipt(str(batch)))
+        with connect(self._home("ecology")) as client:
+            text = client.receipt(str(batch))
+        receipt.write_text(text, encoding="utf-8")
+        [line] = [line for line in text.splitlines() if line.startswith(f"— {name} ")]
+        self._print(f"回执上有四川的见证签名 the receipt carries Sichuan's cosignature:\n  {line[:60]}…")
+
+    def _until(self, home: Path, found: Callable[[Client], bool]) -> None:
+        """Wait for what one hub hears from the other."""
+        deadline = time.monotonic() + 30
+        with connect(home) as client:
+            while True:
+                try:
+                    if found(client):
+                        return
+                except HechuanError as error:
+                    last: HechuanError | None = error
+                else:
+                    last = None
+                if time.monotonic() > deadline:
+                    raise StoryError(f"the other hub has not heard of it: {last}")
+                time.sleep(0.02)
+
+    def _check_offline(self, *hubs: HubProcess) -> None:
         self._say("枢纽已停；回执离线可验", "the hub is stopped; receipts verify offline")
         file = self._files / "samples-0319.csv"
         receipt = file.with_name(file.name + ".receipt")
@@ -179,16 +224,17 @@ class Story:
         self._print("[dim]2.41 → 0.41[/]")
         self._refused(DigestMismatchError, "verify", receipt, copy, "--home", self._home("ecology"))
         forged = self._files / "samples-0319.forged.receipt"
-        forged.write_text(receipt.read_text(encoding="utf-8").replace("\n— ", "\n— x", 1), encoding="utf-8")
+        forged.write_text(receipt.read_text(encoding="utf-8").replace("\n— ", "\n— x"), encoding="utf-8")
         self._refused(UntrustedError, "verify", forged, "--home", self._home("ecology"))
         self._say("全面核验账本与对象", "the whole ledger and every object, checked again")
-        self._run("fsck", hub.directory)
+        for hub in hubs:
+            self._run("fsck", hub.directory)
 
     def _home(self, name: str, jurisdiction: str = CHONGQING) -> Path:
         return self._root / f"agency-{jurisdiction}-{name}"
 
     def _table(self, name: str, jurisdiction: str, contract: str, table: pa.Table) -> None:
-        with connect(self._home(name, jurisdiction), CHONGQING) as client:
+        with connect(self._home(name, jurisdiction)) as client:
             done = client.publish(contract, table)
         self._print(
             f"[bold]{jurisdiction}/{name}[/] {contract}  {table.num_rows:,} rows (Python client, Arrow table)"

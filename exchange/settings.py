@@ -78,6 +78,8 @@ class Limit:
     manifest_validity_days: int = 31
     stall_seconds: int = 60
     query_seconds: int = 3600
+    # How long a publisher that asks for cosignatures is kept waiting for them.
+    witness_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,29 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """The catalogue's search: how fresh it is, and how much it keeps of each dataset."""
+
+    # How soon a new batch, here or at a peer, is found by.
+    refresh_seconds: float = 0.5
+    # A dataset is looked at for sections once it has been quiet for so long, or has waited for `settle_limit_seconds`.
+    settle_seconds: float = 2.0
+    settle_limit_seconds: float = 60.0
+    # How often each peer is asked where its datasets have rows.
+    coverage_seconds: float = 30.0
+    # Places kept of one dataset; how many there are is counted beyond that.
+    places: int = 500
+    # Bytes of one page of coverage, and of all that a peer may send.
+    coverage_page_bytes: int = 512 << 10
+    coverage_bytes: int = 64 << 20
+    # What a caller may ask.
+    text: int = 200
+    words: int = 8
+    # Places and rivers named in a hit.
+    few: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -156,6 +181,7 @@ class Settings:
     agreement: Agreement = field(default_factory=Agreement)
     serve: Serve = field(default_factory=Serve)
     federation: Federation = field(default_factory=Federation)
+    search: Search = field(default_factory=Search)
     keys: Keys = field(default_factory=Keys)
 
 

@@ -67,6 +67,7 @@ _SHARING: Final = {
     "conditional": catalog_pb2.SHARING_CONDITIONAL,
     "withheld": catalog_pb2.SHARING_WITHHELD,
 }
+_SHARING_NAMES: Final = {number: name for name, number in _SHARING.items()}
 _STATES: Final = {
     state: agreement_pb2.AgreementState.Value(f"AGREEMENT_STATE_{state.name}") for state in State
 }
@@ -132,6 +133,14 @@ def fetch_part(number: int) -> str:
         return _PARTS[exchange_pb2.FetchPart.ValueType(number)]
     except KeyError:
         raise InvalidInputError(f"unknown part {number}") from None
+
+
+def sharing(number: int) -> str:
+    """A sharing class; raises InvalidInputError."""
+    try:
+        return _SHARING_NAMES[catalog_pb2.Sharing.ValueType(number)]
+    except KeyError:
+        raise InvalidInputError(f"unknown sharing class {number}") from None
 
 
 def dataset_or_none(text: str) -> DatasetId | None:
@@ -205,31 +214,31 @@ def contract(record: ContractRecord, parsed: Contract) -> catalog_pb2.Contract:
     )
 
 
-def compatibility(found: Compatibility, required: str, against: str) -> catalog_pb2.Compatibility:
-    """A compatibility verdict, each break named."""
-    return catalog_pb2.Compatibility(
-        level=_LEVELS[found.level],
-        required=_LEVELS[required],
-        against=against,
-        breaks=[
-            catalog_pb2.ContractBreak(
-                kind=item.kind,
-                column=item.column or "",
-                breaks=_LEVELS[item.direction],
-                zh=item.zh,
-                en=item.en,
-            )
-            for item in found.breaks
-        ],
-    )
+def compatibility_level(level: str) -> catalog_pb2.CompatibilityLevel.ValueType:
+    """What two versions are to each other."""
+    return _LEVELS[level]
 
 
-def dataset(record: DatasetRecord, sharing: str) -> catalog_pb2.Dataset:
+def contract_breaks(found: Compatibility) -> list[catalog_pb2.ContractBreak]:
+    """Everything that breaks a promise."""
+    return [
+        catalog_pb2.ContractBreak(
+            kind=item.kind,
+            column=item.column or "",
+            breaks=_LEVELS[item.direction],
+            zh=item.zh,
+            en=item.en,
+        )
+        for item in found.breaks
+    ]
+
+
+def dataset(record: DatasetRecord, shared: str) -> catalog_pb2.Dataset:
     """Sums over a dataset."""
     return catalog_pb2.Dataset(
         id=str(record.id),
         contract=str(record.contract),
-        sharing=_SHARING[sharing],
+        sharing=_SHARING[shared],
         batches=record.batches,
         rows_accepted=record.accepted,
         rows_rejected=record.rejected,

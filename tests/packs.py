@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv
 
-from demo.hub import HubProcess
+from demo.hub import HubProcess, fixed_ports, introduce
 from demo.sample import monitoring_sections, water_quality
 from exchange.batch.manifest import Kind
 from exchange.client import Client, connect
@@ -20,7 +20,7 @@ from exchange.evidence.manifest import MANIFEST, STATEMENT, PackManifest, list_f
 from exchange.ledger import Receipt
 from exchange.trust.keys import Signer
 from tests.e2e.test_agreement import cases
-from tests.e2e.test_two_hubs import READER, agree, eventually, introduce, make_hub
+from tests.e2e.test_two_hubs import READER, agree, eventually
 
 QUALITY = "500000/ecology/water-quality"
 
@@ -54,7 +54,7 @@ class Bench:
 @contextmanager
 def bench(root: Path) -> Iterator[Bench]:
     """Both hubs, a dataset with a bad row and its correction, an agreement across the border."""
-    hubs = [make_hub(root, jurisdiction) for jurisdiction in ("500000", "510000")]
+    hubs = [HubProcess(root, jurisdiction, fixed_ports()) for jurisdiction in ("500000", "510000")]
     introduce(root, *hubs)
     with ExitStack() as stack:
         chongqing, sichuan = (stack.enter_context(hub) for hub in hubs)

@@ -75,7 +75,8 @@ class Application:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Contracts and keys."""
-        return Catalogue(self.contracts, self.keys, self.appender, self.hub, self.settings.limit)
+        limit = self.settings.limit
+        return Catalogue(self.contracts, self.keys, self.appender, self.book, self.clock, self.hub, limit)
 
     @cached_property
     def granter(self) -> Granter:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
+from exchange.flow.coverage import coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
+from exchange.flow.projection import Projection, Source
 from exchange.flow.replicate import Mirror, Replica
 from exchange.flow.sealing import Sealing
+from exchange.flow.search import Searcher
 from exchange.flow.witness import Notary, Witness
 from exchange.home import HubDirectory
 from exchange.ledger import VerifierKey
@@ -18,7 +22,7 @@ from exchange.member import HubCard
 from exchange.ports import Clock
 from exchange.serve.route import Router
 from exchange.serve.seal import recipients_of
-from exchange.store import open_replica
+from exchange.store import open_replica, open_search
 from exchange.store.sql import SqlLedgerStore
 from exchange.trust.keys import SigningKey, VerifyKey
 from exchange.trust.roster import HubEntry
@@ -30,17 +34,25 @@ class Federated:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._replicas: list[SqlLedgerStore] = []
-        home = application.home
         self.notary = Notary(application.ledger, application.side)
-        self.links = Links(lambda: neighbours_of(home, application.standing, application.clock), self._link)
-        self.witness = Witness(
-            application.side,
-            home.witness_verifier(),
-            SigningKey.load(home.witness_key).sign,
-            self.links.logs,
-            application.clock,
+        self.links = Links(
+            lambda: neighbours_of(application.home, application.standing, application.clock), self._link
         )
-        self.router = Router(
+        self.index = open_search(application.settings.store, application.home.state)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """Cosigns the checkpoints of peers."""
+        home = self._application.home
+        sign = SigningKey.load(home.witness_key).sign
+        side, clock = self._application.side, self._application.clock
+        return Witness(side, home.witness_verifier(), sign, self.links.logs, clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """Which hub answers for a dataset."""
+        application = self._application
+        return Router(
             application.reader,
             application.ledger,
             self.links,
@@ -49,19 +61,68 @@ class Federated:
             application.statement_key,
         )
 
-        hub = application.hub
-        self.sealing = Sealing(
+    @cached_property
+    def sealing(self) -> Sealing:
+        """Keys of sealed columns."""
+        application = self._application
+        return Sealing(
             application.side,
             application.book,
             application.keys,
             application.appender,
             application.clock,
-            lambda agency: recipients_of(application.ledger, self.links, hub, agency),
+            lambda agency: recipients_of(application.ledger, self.links, application.hub, agency),
         )
 
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Looks through the catalogues of all hubs."""
+        application = self._application
+        return Searcher(
+            self.index,
+            application.book,
+            application.clock,
+            application.hub,
+            self.links.hubs,
+            self.links.mirrors,
+            application.settings.search,
+        )
+
+    @cached_property
+    def projection(self) -> Projection:
+        """Keeps the search index after the ledgers."""
+        application = self._application
+        return Projection(
+            self.index,
+            Source(application.hub, application.ledger, application.contracts),
+            self._sources,
+            application.objects,
+            application.engine,
+            application.clock,
+            application.settings.search,
+        )
+
+    def start(self) -> None:
+        """Open links, and begin to list what can be found; returns at once."""
+        self.links.start()
+        self.projection.start()
+
+    def coverage(self, after: str, tag: str) -> bytes:
+        """A signed page of where this hub's datasets have rows."""
+        application = self._application
+        most = application.settings.search.coverage_page_bytes
+        now = application.clock.now()
+        return coverage_page(self.index, application.hub, after, tag, application.statement_key, now, most)
+
+    def _sources(self) -> Sequence[Source]:
+        replicas = (link.replica for link in self.links.links())
+        return [Source(replica.hub, replica.ledger, replica.contracts) for replica in replicas]
+
     def close(self) -> None:
-        """Close links and the copies they fill."""
+        """Close links, what they fill, and the search over it."""
         self.links.close()
+        self.projection.close()
+        self.index.close()
         for ledger in self._replicas:
             ledger.close()
 
@@ -82,6 +143,8 @@ class Federated:
             application.side,
             application.clock,
             application.hub,
+            self.index,
+            settings.search,
         )
 
 

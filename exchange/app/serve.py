@@ -74,7 +74,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
 
     federated = Federated(application)
     follower = Follower(home, settings.federation, application.clock, standing)
-    federated.links.start()
+    federated.start()
     try:
         await run(
             settings,
@@ -104,10 +104,20 @@ def _add_services(
         feed,
         application.granter,
         federated.router,
+        federated.notary,
+        application.side,
         limit,
     )
     catalog = CatalogServicer(
-        gate, application.facts, federated.links.neighbours, ledger, contracts, application.catalogue, limit
+        gate,
+        application.facts,
+        federated.links.neighbours,
+        ledger,
+        contracts,
+        application.catalogue,
+        federated.searcher,
+        application.clock,
+        limit,
     )
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
@@ -125,7 +135,8 @@ def _add_members(
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
-    peer = PeerServicer(gate, ledger, feed, federated.witness)
+    limit, side = application.settings.limit, application.side
+    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage, side, limit)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
@@ -136,7 +147,8 @@ def _add_members(
         application.side,
         application.clock,
         application.settings.agreement,
-        application.settings.limit,
+        limit,
+        links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
 

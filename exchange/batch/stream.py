@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -137,9 +138,12 @@ def _parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[b
 
 def _csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
     sink = _Sink()
-    with csv.CSVWriter(pa.PythonFile(sink, "w"), schema) as writer:
+    kinds = [pa.string() if types.is_binary(field.type) else field.type for field in schema]
+    readable = pa.schema(list(zip(schema.names, kinds, strict=True)))
+    with csv.CSVWriter(pa.PythonFile(sink, "w"), readable) as writer:
         for batch in batches:
-            writer.write_batch(batch)
+            arrays = [_hex(array) if types.is_binary(array.type) else array for array in batch.columns]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=readable))
             yield from sink.take()
     yield from sink.take()
 
@@ -166,6 +170,8 @@ def _ndjson(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[by
 
 def _json(array: pa.Array) -> pa.StringArray:
     """Each value as JSON text."""
+    if types.is_binary(array.type):
+        array = _hex(array)
     kind = array.type
     if types.is_string(kind):
         return _quoted(array).fill_null("null")
@@ -177,6 +183,16 @@ def _json(array: pa.Array) -> pa.StringArray:
     if types.is_temporal(kind):
         text = pc.binary_join_element_wise('"', text, '"', "")
     return text.fill_null("null")
+
+
+def _hex(array: pa.BinaryArray) -> pa.StringArray:
+    """Sealed cells as lower-case hex, the whole column at once."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    data = array.buffers()[2]
+    digits = b"" if data is None else memoryview(data)[offsets[0] : offsets[-1]].hex().encode()
+    doubled = pa.array((offsets - offsets[0]) * 2, pa.int32())
+    text = pa.StringArray.from_buffers(len(array), doubled.buffers()[1], pa.py_buffer(digits))
+    return pc.if_else(array.is_valid(), text, pa.scalar(None, pa.string()))
 
 
 def _quoted(text: pa.StringArray) -> pa.StringArray:

@@ -29,6 +29,7 @@ from exchange.v1 import agreement_pb2
 app = typer.Typer(help="Agreements on who may read what. 数据共享协议。", no_args_is_help=True)
 out = Console(highlight=False)
 _CHINA: Final = ZoneInfo("Asia/Shanghai")
+_SHORT: Final = 8
 STATES: Final = {
     "requested": "已申请",
     "offered": "已提议",
@@ -119,7 +120,7 @@ def list_(home: Home, dataset: Annotated[str, typer.Option()] = "", hub: Hub = N
         "awaited 待办",
         "due 期限",
     ):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title.startswith("agreement"))
     for each in found:
         due = _local(each.due_at) + (" !" if each.remind else "") if each.awaited else ""
         table.add_row(each.id, _state(each), each.dataset, each.consumer, each.awaited, due)
@@ -185,28 +186,25 @@ def audit(
     for title in (
         "when 时间",
         "reader 读取方",
+        "via",
         "dataset 数据集",
         "act",
-        "rows 行数",
+        "rows 行",
         "outcome",
         "agreement 协议",
     ):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=True)
     with connect(home, hub) as client:
-        for each, _ in zip(list_reads(client, dataset), range(limit), strict=False):
-            via = f" via {each.via}" if each.via else ""
+        missing: set[str] = set()
+        for each, _ in zip(list_reads(client, dataset, missing), range(limit), strict=False):
             rows = f"{each.rows:,}" if each.HasField("ended_at") else "?"
             outcome = each.outcome or "running 进行中"
-            table.add_row(
-                _local(each.started_at),
-                each.reader + via,
-                each.dataset,
-                each.act,
-                rows,
-                outcome,
-                each.agreement,
-            )
+            when = _local(each.started_at)
+            short = each.agreement[:_SHORT]
+            table.add_row(when, each.reader, each.via, each.dataset, each.act, rows, outcome, short)
     out.print(table if table.row_count else "nobody else has read 尚无他方读取")
+    for hub_code in sorted(missing):
+        out.print(f"[yellow]![/] hub {hub_code} mirrors and could not be asked 镜像枢纽暂时无法询问")
 
 
 def _show_moved(moved: Moved) -> None:

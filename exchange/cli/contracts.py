@@ -13,12 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from exchange.client import connect
+from exchange.client.search import compare_contract
 from exchange.contract.compat import compare, satisfies
 from exchange.contract.docs import to_markdown
 from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import Contract
 from exchange.errors import HechuanError, InvalidInputError, NotFoundError
 from exchange.ids import ContractRef
+from exchange.v1 import catalog_pb2
 
 app = typer.Typer(help="Data contracts. 数据合约。", no_args_is_help=True)
 out = Console(highlight=False)
@@ -78,22 +81,79 @@ def show(contract: Given) -> None:
 
 
 @app.command()
-def diff(old: Given, new: Given) -> None:
-    """What a new version breaks; exit 1 if it may not stand beside the old one. 版本比较。"""
-    before, after = _contract(old), _contract(new)
+def diff(
+    old: Given,
+    new: Annotated[
+        str | None,
+        typer.Argument(help="The new version; with --home, leave it out to compare with the newest."),
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Ask the hub, which knows who reads which version.")
+    ] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", help="Jurisdiction of another hub that was joined.")
+    ] = None,
+) -> None:
+    """What a new version breaks, and whom; exit 1 if it may not stand beside the old one. 版本比较。
+
+    With --home and one argument, that is the new version. With two, the old one is as registered at the hub.
+    """
+    if hub is not None and home is None:
+        raise InvalidInputError("--hub needs --home of an enrolled agency")
+    if home is not None:
+        _diff_at_hub(home, hub, "" if new is None else old, new or old)
+    elif new is not None:
+        _diff_files(_contract(old), _contract(new))
+    else:
+        raise InvalidInputError("give both versions, or --home to compare with what the hub has")
+
+
+def _diff_at_hub(home: Path, hub: str | None, old: str, new: str) -> None:
+    after = _contract(new)
+    with connect(home, hub) as client:
+        against = str(client.contract(old).ref) if old else ""
+        found = compare_contract(client, after.text, against)
+    if not found.against:
+        out.print(f"{after.ref}: first version of this contract at the hub 此枢纽尚无此合约")
+        raise typer.Exit(0)
+    level, required = _level(found.level), _level(found.required)
+    out.print(f"{found.against} → {after.ref}: [bold]{level}[/]  required 要求: {required}")
+    for item in found.breaks:
+        _show_break(_level(item.breaks), item.column, item.kind, item.zh, item.en)
+    if found.consumers:
+        out.print("\nconsumers in force 在用消费方")
+    for each in found.consumers:
+        sign = "[red]✗[/]" if each.breaks else "[green]✓[/]"
+        out.print(f"{sign} [bold]{each.agency}[/]  {each.contract}  {_level(each.level)}  {each.agreement}")
+        for item in each.breaks:
+            _show_break(_level(item.breaks), item.column, item.kind, item.zh, item.en, "    ")
+    if not found.allowed:
+        out.print("[red]✗[/] needs a new major version 须升主版本号")
+    raise typer.Exit(0 if found.allowed else 1)
+
+
+def _level(number: catalog_pb2.CompatibilityLevel.ValueType) -> str:
+    return catalog_pb2.CompatibilityLevel.Name(number).removeprefix("COMPATIBILITY_LEVEL_").lower()
+
+
+def _diff_files(before: Contract, after: Contract) -> None:
     if before.ref.name != after.ref.name:
         raise InvalidInputError(f"{before.ref} and {after.ref} are not versions of one contract")
     verdict = compare(before, after)
     out.print(f"{before.ref} → {after.ref}: [bold]{verdict.level}[/]  required 要求: {after.compatibility}")
     for item in verdict.breaks:
-        where = f"{item.column} · " if item.column else ""
-        out.print(f"[red]✗[/] {item.direction} · {where}{item.kind}")
-        out.print(f"    {item.zh} / {item.en}", markup=False, soft_wrap=True)
+        _show_break(item.direction, item.column or "", item.kind, item.zh, item.en)
     new_major = after.ref.version.major > before.ref.version.major
     if new_major or satisfies(verdict, after.compatibility):
         raise typer.Exit(0)
     out.print("[red]✗[/] needs a new major version 须升主版本号")
     raise typer.Exit(1)
+
+
+def _show_break(direction: str, column: str, kind: str, zh: str, en: str, indent: str = "") -> None:
+    where = f"{column} · " if column else ""
+    out.print(f"{indent}[red]✗[/] {direction} · {where}{kind}")
+    out.print(f"{indent}    {zh} / {en}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    search,
     verify,
 )
 from exchange.errors import HechuanError
@@ -39,6 +40,7 @@ app.command()(evidence.evidence)
 app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
+app.command()(search.search)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a hub's operator does on its host: fsck, backup, restore."""
+"""What a hub's operator does on its host: alarms, fsck, backup, restore."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from exchange.home import HubDirectory
 from exchange.ports import LedgerArchive, ObjectStore
 from exchange.settings import Settings, load_settings
 from exchange.store import open_ledger, open_objects
+from exchange.trust.workday import SHANGHAI
 
 Directory = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The hub's directory.")]
 out = Console(highlight=False)
@@ -27,7 +28,7 @@ err = Console(stderr=True, highlight=False)
 
 def register(app: typer.Typer) -> None:
     """Add the operator's commands to the application."""
-    for command in (fsck, backup, restore):
+    for command in (alarms, fsck, backup, restore):
         app.command()(command)
 
 
@@ -104,3 +105,29 @@ def _stores(settings: Settings, home: HubDirectory) -> Iterator[tuple[LedgerArch
         closing(open_objects(settings.store, home.state)) as objects,
     ):
         yield ledger, objects
+
+
+def alarms(
+    directory: Directory,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", "-o", help="Directory for what proves each alarm.")
+    ] = None,
+) -> None:
+    """What peers have shown that cannot be, and this hub's proof of it; exit code 1 where there is any. 告警。"""
+    home = HubDirectory(directory)
+    with closing(open_ledger(load_settings(home.settings).store, home.state)) as ledger:
+        found = ledger.federation().alarms()
+    for alarm in found:
+        when = alarm.raised_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+        out.print(
+            f"[red]![/] {when}  {alarm.origin}  {alarm.kind}  {alarm.evidence.get('error', '')}",
+            soft_wrap=True,
+        )
+        if evidence is not None:
+            evidence.mkdir(parents=True, exist_ok=True)
+            stem = f"{alarm.raised_at:%Y%m%dT%H%M%S}-{alarm.kind.replace(' ', '-')}"
+            for name, text in alarm.evidence.items():
+                (evidence / f"{stem}-{name}.txt").write_text(text, encoding="utf-8")
+    if found:
+        raise typer.Exit(1)
+    out.print("[green]✓[/] no alarms 没有告警")

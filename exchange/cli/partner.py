@@ -64,11 +64,14 @@ def publish(
         list[str] | None, typer.Option(help="Batch that this one corrects; may be repeated.")
     ] = None,
     receipt: Annotated[Path | None, typer.Option(help="Where to write the receipt.")] = None,
+    witnesses: Annotated[int, typer.Option(help="Wait for so many hubs to cosign.", min=0)] = 0,
     hub: Hub = None,
 ) -> None:
     """Publish a file as one signed batch; prints the verdict and writes the receipt. 发布一批数据。"""
     with connect(home, hub) as client, _progress(f"publish {file.name}") as step:
-        done = client.publish(contract, file, kind=kind, key=key, corrects=corrects or (), progress=step)
+        done = client.publish(
+            contract, file, kind=kind, key=key, corrects=corrects or (), progress=step, witnesses=witnesses
+        )
     target = receipt or file.with_name(file.name + ".receipt")
     target.write_text(done.receipt, encoding="utf-8")
     show_published(done, out)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from exchange.cli.province import PROVINCES
 from exchange.errors import InvalidInputError
 from exchange.member import HubCard
+from exchange.names import PROVINCES
 from exchange.store.tuf import Proposal, Repository
 from exchange.trust.roster import Denied, HubEntry, Roster
 

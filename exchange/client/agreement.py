@@ -113,12 +113,19 @@ def list_agreements(client: Session, dataset: str = "") -> Sequence[agreement_pb
     return retried(lambda: client.agreement.ListAgreements(request, timeout=_TIMEOUT)).agreements
 
 
-def list_reads(client: Session, dataset: str = "") -> Iterator[agreement_pb2.Read]:
-    """Who read the agency's datasets, newest first."""
+def list_reads(
+    client: Session, dataset: str = "", missing: set[str] | None = None
+) -> Iterator[agreement_pb2.Read]:
+    """Who read the agency's datasets, here and from mirrors, newest first.
+
+    Hubs that mirror them and could not be asked are added to `missing`.
+    """
     token = ""
     while True:
         request = agreement_pb2.ListReadsRequest(dataset=dataset, page_size=1000, page_token=token)
         page = retried(lambda request=request: client.agreement.ListReads(request, timeout=_TIMEOUT))  # type: ignore[misc]
+        if missing is not None:
+            missing.update(page.missing)
         yield from page.reads
         token = page.next_page_token
         if not token:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import grpc
 import pyarrow as pa
@@ -18,9 +18,10 @@ from exchange.client.profile import Profile
 from exchange.client.publish import Published, publish_file, publish_table
 from exchange.client.query import Filter, Rows, fetch, read_quarantine, read_rows
 from exchange.client.seal import give_keys, register_recipient
+from exchange.client.search import Conditions, search_hits, search_request
 from exchange.client.session import Session
 from exchange.client.watch import Event, watch
-from exchange.v1 import agreement_pb2, common_pb2, exchange_pb2, ledger_pb2
+from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,17 +43,21 @@ class Client(Session):
         corrects: Sequence[str] = (),
         valid_for: timedelta = timedelta(days=1),
         progress: Progress | None = None,
+        witnesses: int = 0,
     ) -> Published:
         """Publish rows into this agency's dataset under a contract.
 
         A table is encoded as Parquet; a file (.parquet, .arrow, .csv, .ndjson) is sent as it is. `key` makes the
-        call idempotent across processes; without one it is so only within this call. The receipt is verified.
+        call idempotent across processes; without one it is so only within this call. The receipt is verified;
+        with `witnesses`, it waits for so many other hubs to cosign, as long as the hub allows.
         """
         if isinstance(data, (str, Path)):
-            return publish_file(self, contract, Path(data), kind, key, corrects, valid_for, progress)
+            return publish_file(
+                self, contract, Path(data), kind, key, corrects, valid_for, progress, witnesses
+            )
         if not isinstance(data, pa.Table):
             data = pa.Table.from_pandas(data, preserve_index=False)
-        return publish_table(self, contract, data, kind, key, corrects, valid_for, progress)
+        return publish_table(self, contract, data, kind, key, corrects, valid_for, progress, witnesses)
 
     def query(
         self,
@@ -111,6 +116,13 @@ class Client(Session):
         """The receipt of a batch, again."""
         request = ledger_pb2.GetReceiptRequest(batch=batch)
         return retried(lambda: self.ledger.GetReceipt(request, timeout=30)).receipt
+
+    def search(self, text: str = "", **conditions: Unpack[Conditions]) -> Iterator[catalog_pb2.DatasetHit]:
+        """Datasets of this hub and of those it is linked with, the most relevant first.
+
+        Every word of `text` must be found; see `Conditions` for the rest, and SearchDatasetsRequest for what they mean.
+        """
+        return search_hits(self, search_request(text, **conditions))
 
     def batches(self, dataset: str = "") -> Iterator[common_pb2.Batch]:
         """Batches of a dataset, or of this agency, newest first; as many pages as are asked for."""

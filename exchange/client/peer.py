@@ -13,6 +13,7 @@ from exchange.errors import MalformedError
 from exchange.ids import AgencyId
 from exchange.ports import PeerPage
 from exchange.v1 import (
+    agreement_pb2,
     exchange_pb2,
     exchange_pb2_grpc,
     ledger_pb2,
@@ -25,6 +26,7 @@ from exchange.v1 import (
 
 _T = TypeVar("_T")
 _TIMEOUT: Final = 30
+_QUICK: Final = 5
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 8 << 20),
     ("grpc.keepalive_time_ms", 10_000),
@@ -78,12 +80,23 @@ class GrpcPeer:
         request = peer_pb2.AddCheckpointRequest(body=body)
         return _ours(lambda: self._peer.AddCheckpoint(request, timeout=_TIMEOUT)).signatures
 
+    def coverage(self, after: str, tag: str) -> bytes:
+        request = peer_pb2.GetCoverageRequest(after=after, tag=tag)
+        return _ours(lambda: self._peer.GetCoverage(request, timeout=_TIMEOUT)).envelope
+
     def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
         number = exchange_pb2.FetchPart.Value(f"FETCH_PART_{part.upper()}")
         request = exchange_pb2.FetchRequest(batch=batch, part=number, offset=offset, on_behalf_of=str(reader))
         for message in _ours_all(lambda: self.exchange.Fetch(request)):
             if message.WhichOneof("part") == "data":
                 yield message.data
+
+    def reads(self, owner: str, dataset: str, token: str, size: int) -> Sequence[agreement_pb2.Read]:
+        """Reads of an owner's datasets from that hub's mirrors, newest first."""
+        request = peer_pb2.ListMirrorReadsRequest(
+            owner=owner, dataset=dataset, page_token=token, page_size=size
+        )
+        return _ours(lambda: self._peer.ListMirrorReads(request, timeout=_QUICK)).reads
 
     def sealed_keys(self, dataset: str, keys: Sequence[str], reader: AgencyId) -> seal_pb2.GetKeysResponse:
         """Wrapped keys of a dataset of that hub, on behalf of a reader."""

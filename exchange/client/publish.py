@@ -73,6 +73,7 @@ def publish_table(
     corrects: Sequence[str],
     valid_for: timedelta,
     progress: Progress | None,
+    witnesses: int = 0,
 ) -> Published:
     """Seal what is restricted, encode under the contract, send; then wrap the batch's key for those who may read."""
     parsed = client.contract(contract)
@@ -83,7 +84,7 @@ def publish_table(
     manifest = _manifest(
         client, parsed.ref, kind, MediaType.PARQUET, data, table.num_rows, key, corrects, valid_for
     )
-    published = _send(client, replace(manifest, seal=seal), data, progress)
+    published = _send(client, replace(manifest, seal=seal), data, progress, witnesses)
     if seal is not None:
         give_keys(client, [each for each in vault_of(client).kept() if each.keyid == seal.key])
     return published
@@ -98,6 +99,7 @@ def publish_file(
     corrects: Sequence[str],
     valid_for: timedelta,
     progress: Progress | None,
+    witnesses: int = 0,
 ) -> Published:
     """Send a file as it is, without reading it into memory."""
     media_type = MEDIA_TYPES.get(path.suffix.lower())
@@ -108,14 +110,14 @@ def publish_file(
     if parsed.sealed_columns and kind is not Kind.RETRACTION:
         table = read_plain(path, media_type, parsed)
         if present(table, parsed):
-            return publish_table(client, contract, table, kind, key, corrects, valid_for, progress)
+            return publish_table(client, contract, table, kind, key, corrects, valid_for, progress, witnesses)
     rows = pq.read_metadata(path).num_rows if media_type is MediaType.PARQUET else None
     with path.open("rb") as file:
         if not path.stat().st_size:
             raise InvalidInputError(f"{path.name} is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
             manifest = _manifest(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
-            return _send(client, manifest, data, progress)
+            return _send(client, manifest, data, progress, witnesses)
 
 
 def read_plain(path: Path, media_type: MediaType, contract: Contract) -> pa.Table:
@@ -170,11 +172,15 @@ def _manifest(
     )
 
 
-def _send(client: Session, manifest: Manifest, data: memoryview, progress: Progress | None) -> Published:
+def _send(
+    client: Session, manifest: Manifest, data: memoryview, progress: Progress | None, witnesses: int
+) -> Published:
     payload = canonical(manifest.to_json())
     envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
     response = retried(
-        lambda: client.exchange.Publish(_messages(envelope, data, progress), timeout=_DEADLINE_SECONDS)
+        lambda: client.exchange.Publish(
+            _messages(envelope, data, progress, witnesses), timeout=_DEADLINE_SECONDS
+        )
     )
     verified = verify_receipt_text(response.receipt, client.profile.log_keys)
     if verified.batch != digest_of(payload):
@@ -183,9 +189,11 @@ def _send(client: Session, manifest: Manifest, data: memoryview, progress: Progr
 
 
 def _messages(
-    envelope: Envelope, data: memoryview, progress: Progress | None
+    envelope: Envelope, data: memoryview, progress: Progress | None, witnesses: int
 ) -> Iterator[exchange_pb2.PublishRequest]:
-    yield exchange_pb2.PublishRequest(envelope=envelope.to_json_bytes(), data=bytes(data[:_CHUNK]))
+    yield exchange_pb2.PublishRequest(
+        envelope=envelope.to_json_bytes(), data=bytes(data[:_CHUNK]), witnesses=witnesses
+    )
     for start in range(_CHUNK, len(data), _CHUNK):
         if progress:
             progress(start, len(data))

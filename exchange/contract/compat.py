@@ -9,7 +9,7 @@ nothing and break nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,15 @@ class Verdict:
 def compare(old: Contract, new: Contract) -> Verdict:
     """Judge `new` against `old`, two versions of one contract."""
     breaks = tuple(dict.fromkeys([*_of_document(old, new), *_of_columns(old, new), *_of_rules(old, new)]))
+    return _verdict(breaks)
+
+
+def narrowed(verdict: Verdict, columns: Collection[str]) -> Verdict:
+    """The verdict for a reader of some columns alone; what breaks the contract as a whole breaks everyone."""
+    return _verdict(tuple(item for item in verdict.breaks if item.column is None or item.column in columns))
+
+
+def _verdict(breaks: tuple[Break, ...]) -> Verdict:
     broken = {item.direction for item in breaks}
     if not broken:
         level = Compatibility.FULL

@@ -68,6 +68,11 @@ class AgreementBook:
         self._next = 0
         self._read_at = float("-inf")
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called whenever this process appends a move."""
+        self._listeners.append(changed)
 
     def get(self, agreement: str) -> Negotiation:
         """One agreement; raises NotFoundError."""
@@ -96,6 +101,8 @@ class AgreementBook:
         """Hear what this process appended."""
         if any(isinstance(record, MoveRecord) for record in records):
             self._read_at = float("-inf")
+            for changed in self._listeners:
+                changed()
 
     def after(self, known: Negotiation | None, move: Move) -> Negotiation:
         """The state machine's verdict on one more move; raises as it does."""
@@ -203,3 +210,13 @@ def agreements_of(
         for each in book.every()
         if (agency is None or agency in each.terms.parties) and (dataset in (None, each.terms.dataset))
     ]
+
+
+def mirroring(book: AgreementBook, owner: AgencyId) -> list[str]:
+    """Other hubs that an agreement has ever let mirror an owner's datasets."""
+    found = {
+        each.terms.consumer.jurisdiction
+        for each in book.every()
+        if each.terms.mirror and each.terms.provider == owner and each.in_force_at is not None
+    }
+    return sorted(found - {owner.jurisdiction})

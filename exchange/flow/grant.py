@@ -94,6 +94,9 @@ class Granter:
         if asker.reader == dataset.owner:
             return Grant(asker.reader, asker.via, tuple(classes))
         standing = self._standing(asker.reader, dataset, agreement)
+        mirrors = [each for each in standing if asker.via and each.terms.mirror]
+        if mirrors and set(asked) <= set(mirrors[0].terms.columns):
+            return self._under(mirrors[0], asker, contract)
         if not standing or (not agreement and self._open_enough(contract, classes, asked)):
             right = may_read(asker.reader, dataset.owner, contract.sharing, classes)
             return Grant(asker.reader, asker.via, right.columns)

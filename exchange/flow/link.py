@@ -1,9 +1,9 @@
 """What a hub does with each of its peers, for ever: follow its ledger, repeat its moves, mirror, and be witnessed.
 
-Three threads a peer. One follows: (1) hold the peer's head against the copy, (2) take pages as they come, (3) repeat
+Four threads a peer. One follows: (1) hold the peer's head against the copy, (2) take pages as they come, (3) repeat
 moves of agreements that concern this hub. One fetches (4) what may be mirrored. One has this hub's checkpoints cosigned
-by the peer. A link that breaks is tried again, later each time; what did not verify has raised an alarm, and nothing of
-it is shown.
+by the peer. One asks now and then where the peer's datasets have rows, for the search. A link that breaks is tried
+again, later each time; what did not verify has raised an alarm, and nothing of it is shown.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ import structlog
 
 from exchange.errors import HechuanError, UnavailableError
 from exchange.flow.agree import AgreementBook, Agreements
+from exchange.flow.coverage import take_coverage
 from exchange.flow.replicate import Mirror, Replica, wanted_mirrors
 from exchange.flow.witness import Notary
 from exchange.ledger import VerifierKey
 from exchange.ports import Alarm, Clock, LedgerStore, MoveRecord, Peer, Record, WitnessStore
+from exchange.ports.search import SearchIndex
+from exchange.settings import Search
 from exchange.trust.keys import VerifyKey
 
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 10.0
+_LOOK_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -65,6 +69,8 @@ class Link:
         store: WitnessStore,
         clock: Clock,
         own_hub: str,
+        index: SearchIndex,
+        search: Search,
     ) -> None:
         self.replica = replica
         self.mirror = mirror
@@ -76,17 +82,21 @@ class Link:
         self._store = store
         self._clock = clock
         self._own_hub = own_hub
+        self._index = index
+        self._search = search
         self._stopped = threading.Event()
+        self._news = threading.Event()
+        book.listen(self._news.set)
         self._peers: list[Peer] = []
         self._followed_at: datetime | None = None
         self._cosigned = 0
         self._errors: dict[str, str] = {}
-        self._threads = [
-            threading.Thread(
-                target=self._for_ever, args=(name, work), name=f"{name}-{replica.hub}", daemon=True
-            )
-            for name, work in (("follow", self._follow), ("witness", self._witness), ("mirror", self._mirror))
-        ]
+        works = (self._follow, self._witness, self._mirror, self._cover)
+        self._threads = [self._thread(work.__name__.strip("_"), work) for work in works]
+
+    def _thread(self, name: str, work: Callable[[Neighbour, Peer], None]) -> threading.Thread:
+        label = f"{name}-{self.replica.hub}"
+        return threading.Thread(target=self._for_ever, args=(name, work), name=label, daemon=True)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -96,6 +106,7 @@ class Link:
     def close(self) -> None:
         """Stop all threads, breaking off what they wait for."""
         self._stopped.set()
+        self._news.set()
         for peer in list(self._peers):
             peer.close()
         for thread in self._threads:
@@ -154,6 +165,7 @@ class Link:
             records = self.replica.take(peer, neighbour.log, page) if page.entries else ()  # (2)
             self._followed_at, self._errors["follow"] = self._clock.now(), ""
             self._repeat(records)  # (3)
+            self._news.set()
             if self._stopped.is_set():
                 return
 
@@ -179,7 +191,8 @@ class Link:
             ):  # (4)
                 self.mirror.fill(peer, wanted)
             self._errors["mirror"] = ""
-            self.replica.ledger.wait_past(self.replica.size, 1.0)
+            self._news.wait(_LOOK_SECONDS)
+            self._news.clear()
 
     def _witness(self, neighbour: Neighbour, peer: Peer) -> None:
         if neighbour.witness is None:
@@ -188,3 +201,11 @@ class Link:
             self._cosigned = self._notary.notarise(peer, neighbour.witness)
             self._errors["witness"] = ""
             self._ledger.wait_past(self._cosigned, 1.0)
+
+    def _cover(self, neighbour: Neighbour, peer: Peer) -> None:
+        while not self._stopped.is_set():
+            hub, key = self.replica.hub, neighbour.statement
+            whole = take_coverage(self._index, peer, hub, key, self._search, self._stopped.is_set)
+            self._errors["coverage"] = ""
+            wait = self._search.coverage_seconds
+            self._stopped.wait(wait if whole else min(wait, 1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -66,6 +66,10 @@ class Links:
         """Whether a peer's dataset can be read here, whole."""
         link = self._links.get(dataset.owner.jurisdiction)
         return link is not None and link.mirror.complete(dataset)
+
+    def hubs(self) -> Collection[str]:
+        """Peers that are linked and still belong to the federation."""
+        return self.neighbours().keys() & self._links.keys()
 
     def links(self) -> Sequence[Link]:
         """All of them, by jurisdiction."""

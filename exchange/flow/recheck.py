@@ -34,6 +34,8 @@ from exchange.ports import (
     EntryKind,
     KeyRecord,
     LedgerStore,
+    MoveRecord,
+    RecipientRecord,
     Record,
     RevocationRecord,
 )
@@ -47,6 +49,8 @@ _KIND: Final = {
     ContractRecord: EntryKind.CONTRACT,
     KeyRecord: EntryKind.KEY,
     RevocationRecord: EntryKind.REVOCATION,
+    MoveRecord: EntryKind.AGREEMENT,
+    RecipientRecord: EntryKind.RECIPIENT,
 }
 
 

@@ -18,6 +18,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ from exchange.ports import (
     WitnessStore,
 )
 from exchange.trust.keys import VerifyKey
+
+_AT_ONCE = 4
 
 
 class Replica:
@@ -209,13 +212,22 @@ class Mirror:
     def fill(self, peer: Peer, wanted: Wanted) -> int:
         """Fetch what is missing, going on where an earlier try broke off; how many bytes came."""
         with self._lock:
-            batches = self._replica.ledger.batches(wanted.dataset, self._replica.size)
-            return sum(
-                self._fetch(peer, wanted.reader, batch.id, part, digest)
-                for batch in batches
+            missing = {
+                digest: (batch.id, part)
+                for batch in self._replica.ledger.batches(wanted.dataset, self._replica.size)
                 for part, digest in _parts(batch)
                 if not self._has(digest)
-            )
+            }
+            if not missing:
+                return 0
+
+            def fetch(item: tuple[str, tuple[str, str]]) -> int:
+                digest, (batch, part) = item
+                return self._fetch(peer, wanted.reader, batch, part, digest)
+
+            # the disk's waits on both sides hide behind each other
+            with ThreadPoolExecutor(_AT_ONCE, "mirror") as pool:
+                return sum(pool.map(fetch, missing.items()))
 
     def _has(self, digest: str) -> bool:
         if digest not in self._have:

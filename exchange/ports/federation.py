@@ -89,5 +89,8 @@ class Peer(Protocol):
     def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
         """Bytes of one part of a batch (object or report), on behalf of a reader."""
 
+    def coverage(self, after: str, tag: str) -> bytes:
+        """A signed page of where its datasets, id > after, have rows; empty where `tag` still stands."""
+
     def close(self) -> None:
         """Let go of the connection; what is under way ends with an error."""

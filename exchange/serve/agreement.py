@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 import grpc
+import structlog
 
 from exchange import wire
 from exchange.agreement.negotiation import Negotiation
-from exchange.errors import MalformedError, PermissionDeniedError
-from exchange.flow.agree import AgreementBook, Agreements, agreements_of
+from exchange.client.peer import GrpcPeer
+from exchange.errors import HechuanError, MalformedError, PermissionDeniedError
+from exchange.flow.agree import AgreementBook, Agreements, agreements_of, mirroring
+from exchange.flow.links import Links
 from exchange.ids import AgencyId
 from exchange.ports import AccessLog, Clock
 from exchange.serve.caller import Gate
@@ -19,6 +23,7 @@ from exchange.serve.status import answers
 from exchange.settings import Agreement, Limit
 from exchange.v1 import agreement_pb2, agreement_pb2_grpc
 
+_log = structlog.get_logger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -34,6 +39,7 @@ class AgreementServicer(agreement_pb2_grpc.AgreementServiceServicer):
         clock: Clock,
         settings: Agreement,
         limit: Limit,
+        links: Links,
     ) -> None:
         self._gate = gate
         self._agreements = agreements
@@ -42,6 +48,7 @@ class AgreementServicer(agreement_pb2_grpc.AgreementServiceServicer):
         self._clock = clock
         self._settings = settings
         self._limit = limit
+        self._links = links
 
     @answers
     async def SubmitMove(
@@ -84,12 +91,33 @@ class AgreementServicer(agreement_pb2_grpc.AgreementServiceServicer):
         if dataset is not None and dataset.owner != caller:
             raise PermissionDeniedError(f"only {dataset.owner} may see who read {dataset}")
         size = min(request.page_size or 100, self._limit.page)
-        before = _moment(request.page_token)
-        found = await asyncio.to_thread(self._log.reads, caller, dataset, before, size)
-        return agreement_pb2.ListReadsResponse(
-            reads=[wire.read(record) for record in found],
-            next_page_token=found[-1].started_at.isoformat() if len(found) == size else "",
-        )
+        before = read_token(request.page_token)
+        here = await asyncio.to_thread(self._log.reads, caller, dataset, before, size)
+        elsewhere, missing = await asyncio.to_thread(self._at_mirrors, caller, request, size)
+        found = [*map(wire.read, here), *elsewhere]
+        found = sorted(found, key=lambda read: wire.instant(read.started_at), reverse=True)[:size]
+        token = wire.instant(found[-1].started_at).isoformat() if len(found) == size else ""
+        return agreement_pb2.ListReadsResponse(reads=found, next_page_token=token, missing=missing)
+
+    def _at_mirrors(
+        self, caller: AgencyId, request: agreement_pb2.ListReadsRequest, size: int
+    ) -> tuple[list[agreement_pb2.Read], list[str]]:
+        """What hubs that were ever allowed to mirror the caller's datasets have recorded, and those not reached."""
+        found: list[agreement_pb2.Read] = []
+        missing: list[str] = []
+        for hub in mirroring(self._book, caller):
+            try:
+                peer = self._links.neighbour(hub).connect()
+                assert isinstance(peer, GrpcPeer)
+                with closing(peer):
+                    listed = peer.reads(str(caller), request.dataset, request.page_token, size)
+                for read in listed:
+                    read.via = hub
+                found += listed
+            except HechuanError as error:
+                _log.warning("reads at a mirror are not known", peer=hub, error=error.message)
+                missing.append(hub)
+        return found, missing
 
     def _agreement(self, found: Negotiation) -> agreement_pb2.Agreement:
         return wire.agreement(found, self._clock.now(), self._settings.remind_days)
@@ -98,7 +126,8 @@ class AgreementServicer(agreement_pb2_grpc.AgreementServiceServicer):
         found.side_of(caller)
 
 
-def _moment(token: str) -> datetime | None:
+def read_token(token: str) -> datetime | None:
+    """The moment that a page of reads ends at; raises MalformedError."""
     if not token:
         return None
     try:

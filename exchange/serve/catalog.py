@@ -13,9 +13,11 @@ from exchange.flow.catalog import Catalogue, Judged
 from exchange.flow.link import Neighbour
 from exchange.flow.links import Neighbours
 from exchange.flow.registry import ContractRegistry
+from exchange.flow.search import Searcher
 from exchange.ids import AgencyId, ContractRef, DatasetId
-from exchange.ports import ContractRecord, DatasetRecord, LedgerStore
+from exchange.ports import Clock, ContractRecord, DatasetRecord, LedgerStore
 from exchange.serve.caller import Gate
+from exchange.serve.search import answer
 from exchange.serve.status import answers
 from exchange.settings import Limit
 from exchange.v1 import catalog_pb2, catalog_pb2_grpc
@@ -46,6 +48,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         ledger: LedgerStore,
         contracts: ContractRegistry,
         catalogue: Catalogue,
+        searcher: Searcher,
+        clock: Clock,
         limit: Limit,
     ) -> None:
         self._gate = gate
@@ -54,6 +58,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._ledger = ledger
         self._contracts = contracts
         self._catalogue = catalogue
+        self._searcher = searcher
+        self._clock = clock
         self._limit = limit
 
     @answers
@@ -113,7 +119,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         assert isinstance(record, ContractRecord)
         return catalog_pb2.RegisterContractResponse(
             contract=wire.contract(record, judged.contract),
-            compatibility=_compatibility(judged),
+            compatibility=_compatibility(judged, judged.allowed),
             receipt=appended.receipt,
         )
 
@@ -121,10 +127,11 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def CompareContract(
         self, request: catalog_pb2.CompareContractRequest, context: Context
     ) -> catalog_pb2.CompareContractResponse:
-        self._gate.agency(context)
+        caller = self._gate.agency(context)
         against = wire.contract_or_none(request.against)
         judged = await asyncio.to_thread(self._catalogue.judge, request.yaml, against)
-        return catalog_pb2.CompareContractResponse(compatibility=_compatibility(judged))
+        seen = judged.seen_by(caller, self._facts.jurisdiction)
+        return catalog_pb2.CompareContractResponse(compatibility=_compatibility(seen, judged.allowed))
 
     @answers
     async def ListDatasets(
@@ -149,6 +156,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         record = await asyncio.to_thread(self._ledger.dataset, DatasetId.parse(request.id))
         return catalog_pb2.GetDatasetResponse(dataset=self._dataset(record))
 
+    @answers
+    async def SearchDatasets(
+        self, request: catalog_pb2.SearchDatasetsRequest, context: Context
+    ) -> catalog_pb2.SearchDatasetsResponse:
+        caller = self._gate.agency(context)
+        return await asyncio.to_thread(answer, self._searcher, caller, request, self._clock, self._limit)
+
     def _dataset(self, record: DatasetRecord) -> catalog_pb2.Dataset:
         return wire.dataset(record, self._contracts.get(record.contract).sharing)
 
@@ -162,7 +176,23 @@ def _keys(peer: Neighbour) -> catalog_pb2.PeerKeys:
     )
 
 
-def _compatibility(judged: Judged) -> catalog_pb2.Compatibility | None:
+def _compatibility(judged: Judged, allowed: bool) -> catalog_pb2.Compatibility | None:
     if judged.verdict is None:
         return None
-    return wire.compatibility(judged.verdict, judged.contract.compatibility, str(judged.against))
+    return catalog_pb2.Compatibility(
+        level=wire.compatibility_level(judged.verdict.level),
+        required=wire.compatibility_level(judged.contract.compatibility),
+        against=str(judged.against),
+        breaks=wire.contract_breaks(judged.verdict),
+        consumers=[
+            catalog_pb2.ContractConsumer(
+                agency=str(each.consumer),
+                agreement=each.agreement,
+                contract=str(each.contract),
+                level=wire.compatibility_level(each.verdict.level),
+                breaks=wire.contract_breaks(each.verdict),
+            )
+            for each in judged.consumers
+        ],
+        allowed=allowed,
+    )

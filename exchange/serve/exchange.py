@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -17,8 +18,9 @@ from exchange.flow.grant import Asker, Grant, Granter
 from exchange.flow.publish import Admitted, Publisher
 from exchange.flow.query import Answer, FetchedPart, Question, Reader, TextCondition, Trailer, read_part
 from exchange.flow.registry import ContractRegistry
+from exchange.flow.witness import Notary
 from exchange.ids import DatasetId, parse_digest
-from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore
+from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore, WitnessStore
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
 from exchange.serve.route import Router
@@ -46,6 +48,8 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         feed: Feed,
         granter: Granter,
         router: Router,
+        notary: Notary,
+        witnesses: WitnessStore,
         limit: Limit,
     ) -> None:
         self._gate = gate
@@ -57,6 +61,8 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         self._feed = feed
         self._granter = granter
         self._router = router
+        self._notary = notary
+        self._witnesses = witnesses
         self._limit = limit
         self._publishes = Slots(limit.concurrent_publishes, "publishes")
         self._large = asyncio.Semaphore(limit.large_publishes)
@@ -76,7 +82,15 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             if admitted.known:
                 return self._published(admitted.known, admitted)
             appended = await self._receive(admitted, first.data, context)
+        if first.witnesses:
+            appended = await asyncio.to_thread(self._witnessed, appended, first.witnesses)
         return self._published(appended, admitted)
+
+    def _witnessed(self, appended: Appended, witnesses: int) -> Appended:
+        """The same with a receipt that so many peers have cosigned, or as many as did within the limit."""
+        size = appended.record.index + 1
+        self._notary.wait(size, witnesses, self._limit.witness_seconds)
+        return replace(appended, receipt=receipt_of(self._ledger, size - 1, self._witnesses))
 
     async def _receive(self, admitted: Admitted, data: bytes, context: Context) -> Appended:
         intake = self._publisher.intake(admitted)

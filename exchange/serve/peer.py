@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -11,10 +11,13 @@ import grpc
 from exchange import wire
 from exchange.errors import PermissionDeniedError
 from exchange.flow.witness import Witness
-from exchange.ports import Entry, LedgerStore
+from exchange.ids import AgencyId
+from exchange.ports import AccessLog, Entry, LedgerStore
+from exchange.serve.agreement import read_token
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
 from exchange.serve.status import answers, streams
+from exchange.settings import Limit
 from exchange.trust.identity import Peer
 from exchange.v1 import peer_pb2, peer_pb2_grpc
 
@@ -25,11 +28,24 @@ _MESSAGE_BYTES = 1 << 20
 class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
     """Only hubs may call."""
 
-    def __init__(self, gate: Gate, ledger: LedgerStore, feed: Feed, witness: Witness) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        ledger: LedgerStore,
+        feed: Feed,
+        witness: Witness,
+        coverage: Callable[[str, str], bytes],
+        log: AccessLog,
+        limit: Limit,
+    ) -> None:
+        """`coverage` gives a signed page, by what it is to begin behind and the tag that the caller has."""
         self._gate = gate
         self._ledger = ledger
         self._feed = feed
         self._witness = witness
+        self._coverage = coverage
+        self._log = log
+        self._limit = limit
 
     def _hub(self, context: Context) -> Peer:
         peer = self._gate.peer(context)
@@ -62,6 +78,28 @@ class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
         self._hub(context)
         signatures = await asyncio.to_thread(self._witness.add_checkpoint, request.body)
         return peer_pb2.AddCheckpointResponse(signatures=signatures)
+
+    @answers
+    async def GetCoverage(
+        self, request: peer_pb2.GetCoverageRequest, context: Context
+    ) -> peer_pb2.GetCoverageResponse:
+        self._hub(context)
+        envelope = await asyncio.to_thread(self._coverage, request.after, request.tag)
+        return peer_pb2.GetCoverageResponse(envelope=envelope)
+
+    @answers
+    async def ListMirrorReads(
+        self, request: peer_pb2.ListMirrorReadsRequest, context: Context
+    ) -> peer_pb2.ListMirrorReadsResponse:
+        peer, owner = self._hub(context), AgencyId.parse(request.owner)
+        dataset = wire.dataset_or_none(request.dataset)
+        if owner.jurisdiction != peer.agency.jurisdiction or (dataset and dataset.owner != owner):
+            raise PermissionDeniedError(
+                f"{peer.agency} does not ask for {owner}", detail={"reason": "NOT_ITS_HUB"}
+            )
+        size, before = min(request.page_size or 100, self._limit.page), read_token(request.page_token)
+        found = await asyncio.to_thread(self._log.reads, owner, dataset, before, size)
+        return peer_pb2.ListMirrorReadsResponse(reads=[wire.read(record) for record in found])
 
 
 def _complete(entries: Sequence[Entry]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +12,7 @@ from exchange.errors import InvalidInputError
 from exchange.settings import Store
 from exchange.store.posix import PosixObjectStore
 from exchange.store.s3 import S3ObjectStore
+from exchange.store.search import SqliteSearchIndex
 from exchange.store.sql import SqlLedgerStore
 from exchange.store.sql.engine import schema_url, sqlite_url
 
@@ -29,8 +31,13 @@ def open_replica(settings: Store, directory: Path, hub: str) -> SqlLedgerStore:
         return open_ledger(settings, directory / "peers" / hub)
     url = make_url(settings.ledger)
     if url.get_backend_name() == "sqlite":
-        return SqlLedgerStore.open(sqlite_url(directory / "peers" / hub / "ledger.sqlite"), settings)
+        return open_ledger(replace(settings, ledger=""), directory / "peers" / hub)
     return SqlLedgerStore.open(schema_url(url, f"peer_{hub}"), settings)
+
+
+def open_search(settings: Store, directory: Path) -> SqliteSearchIndex:
+    """The search index: a file in `directory`, whatever holds the ledger; raises StorageError."""
+    return SqliteSearchIndex.open(directory / "search.sqlite", settings)
 
 
 def open_objects(settings: Store, directory: Path) -> PosixObjectStore | S3ObjectStore:

@@ -82,7 +82,7 @@ class AgreementServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReads(self, request, context):
-        """Who read the caller's datasets, newest first.
+        """Who read the caller's datasets, here or from a mirror at another hub; newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

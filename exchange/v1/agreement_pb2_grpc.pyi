@@ -39,7 +39,7 @@ class AgreementServiceStub:
     ListAgreements: _grpc.UnaryUnaryMultiCallable[_agreement_pb2.ListAgreementsRequest, _agreement_pb2.ListAgreementsResponse]
     """The caller's agreements, on either side, in the order they began."""
     ListReads: _grpc.UnaryUnaryMultiCallable[_agreement_pb2.ListReadsRequest, _agreement_pb2.ListReadsResponse]
-    """Who read the caller's datasets, newest first."""
+    """Who read the caller's datasets, here or from a mirror at another hub; newest first."""
 
 @_typing.type_check_only
 class AgreementServiceAsyncStub(AgreementServiceStub):
@@ -52,7 +52,7 @@ class AgreementServiceAsyncStub(AgreementServiceStub):
     ListAgreements: _aio.UnaryUnaryMultiCallable[_agreement_pb2.ListAgreementsRequest, _agreement_pb2.ListAgreementsResponse]  # type: ignore[assignment]
     """The caller's agreements, on either side, in the order they began."""
     ListReads: _aio.UnaryUnaryMultiCallable[_agreement_pb2.ListReadsRequest, _agreement_pb2.ListReadsResponse]  # type: ignore[assignment]
-    """Who read the caller's datasets, newest first."""
+    """Who read the caller's datasets, here or from a mirror at another hub; newest first."""
 
 class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who may read what is not open to everybody, and who did."""
@@ -86,6 +86,6 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_pb2.ListReadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_pb2.ListReadsResponse, _abc.Awaitable[_agreement_pb2.ListReadsResponse]]:
-        """Who read the caller's datasets, newest first."""
+        """Who read the caller's datasets, here or from a mirror at another hub; newest first."""
 
 def add_AgreementServiceServicer_to_server(servicer: AgreementServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -67,6 +67,85 @@ SHARING_WITHHELD: Sharing.ValueType  # 3
 """不予共享"""
 Global___Sharing: _TypeAlias = Sharing  # noqa: Y015
 
+class _DatasetPlace:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DatasetPlaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DatasetPlace.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DATASET_PLACE_UNSPECIFIED: _DatasetPlace.ValueType  # 0
+    DATASET_PLACE_LOCAL: _DatasetPlace.ValueType  # 1
+    """In this hub's own ledger."""
+    DATASET_PLACE_MIRRORED: _DatasetPlace.ValueType  # 2
+    """At another hub; a whole copy is here."""
+    DATASET_PLACE_THROUGH: _DatasetPlace.ValueType  # 3
+    """At another hub; this one asks it on the reader's behalf."""
+    DATASET_PLACE_ELSEWHERE: _DatasetPlace.ValueType  # 4
+    """At another hub alone, which readers have to join."""
+
+class DatasetPlace(_DatasetPlace, metaclass=_DatasetPlaceEnumTypeWrapper): ...
+
+DATASET_PLACE_UNSPECIFIED: DatasetPlace.ValueType  # 0
+DATASET_PLACE_LOCAL: DatasetPlace.ValueType  # 1
+"""In this hub's own ledger."""
+DATASET_PLACE_MIRRORED: DatasetPlace.ValueType  # 2
+"""At another hub; a whole copy is here."""
+DATASET_PLACE_THROUGH: DatasetPlace.ValueType  # 3
+"""At another hub; this one asks it on the reader's behalf."""
+DATASET_PLACE_ELSEWHERE: DatasetPlace.ValueType  # 4
+"""At another hub alone, which readers have to join."""
+Global___DatasetPlace: _TypeAlias = DatasetPlace  # noqa: Y015
+
+class _DatasetAccess:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DatasetAccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DatasetAccess.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DATASET_ACCESS_UNSPECIFIED: _DatasetAccess.ValueType  # 0
+    DATASET_ACCESS_OWNER: _DatasetAccess.ValueType  # 1
+    DATASET_ACCESS_UNCONDITIONAL: _DatasetAccess.ValueType  # 2
+    """Shared without conditions: open columns may be read."""
+    DATASET_ACCESS_AGREEMENT: _DatasetAccess.ValueType  # 3
+    """Under an agreement that is in force."""
+    DATASET_ACCESS_NEEDS_AGREEMENT: _DatasetAccess.ValueType  # 4
+    DATASET_ACCESS_WITHHELD: _DatasetAccess.ValueType  # 5
+
+class DatasetAccess(_DatasetAccess, metaclass=_DatasetAccessEnumTypeWrapper): ...
+
+DATASET_ACCESS_UNSPECIFIED: DatasetAccess.ValueType  # 0
+DATASET_ACCESS_OWNER: DatasetAccess.ValueType  # 1
+DATASET_ACCESS_UNCONDITIONAL: DatasetAccess.ValueType  # 2
+"""Shared without conditions: open columns may be read."""
+DATASET_ACCESS_AGREEMENT: DatasetAccess.ValueType  # 3
+"""Under an agreement that is in force."""
+DATASET_ACCESS_NEEDS_AGREEMENT: DatasetAccess.ValueType  # 4
+DATASET_ACCESS_WITHHELD: DatasetAccess.ValueType  # 5
+Global___DatasetAccess: _TypeAlias = DatasetAccess  # noqa: Y015
+
+class _DatasetFreshness:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DatasetFreshnessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DatasetFreshness.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DATASET_FRESHNESS_UNSPECIFIED: _DatasetFreshness.ValueType  # 0
+    DATASET_FRESHNESS_NOT_PROMISED: _DatasetFreshness.ValueType  # 1
+    """The contract promises no frequency."""
+    DATASET_FRESHNESS_FRESH: _DatasetFreshness.ValueType  # 2
+    DATASET_FRESHNESS_LATE: _DatasetFreshness.ValueType  # 3
+    """The last update is longer ago than frequency and latency of the contract together."""
+
+class DatasetFreshness(_DatasetFreshness, metaclass=_DatasetFreshnessEnumTypeWrapper): ...
+
+DATASET_FRESHNESS_UNSPECIFIED: DatasetFreshness.ValueType  # 0
+DATASET_FRESHNESS_NOT_PROMISED: DatasetFreshness.ValueType  # 1
+"""The contract promises no frequency."""
+DATASET_FRESHNESS_FRESH: DatasetFreshness.ValueType  # 2
+DATASET_FRESHNESS_LATE: DatasetFreshness.ValueType  # 3
+"""The last update is longer ago than frequency and latency of the contract together."""
+Global___DatasetFreshness: _TypeAlias = DatasetFreshness  # noqa: Y015
+
 @_typing.final
 class GetHubRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -382,13 +461,23 @@ class Compatibility(_message.Message):
     REQUIRED_FIELD_NUMBER: _builtins.int
     BREAKS_FIELD_NUMBER: _builtins.int
     AGAINST_FIELD_NUMBER: _builtins.int
+    CONSUMERS_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
     level: Global___CompatibilityLevel.ValueType
     """What the two versions are to each other."""
     required: Global___CompatibilityLevel.ValueType
     """What the contract demands of its versions."""
     against: _builtins.str
+    allowed: _builtins.bool
+    """Whether RegisterContract takes the version: it breaks neither the newest version nor a consumer within its major."""
     @_builtins.property
     def breaks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContractBreak]: ...
+    @_builtins.property
+    def consumers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContractConsumer]:
+        """Whose agreements in force, or suspended, name a version of this contract. The contract's department sees all,
+        others see their own.
+        """
+
     def __init__(
         self,
         *,
@@ -396,14 +485,53 @@ class Compatibility(_message.Message):
         required: Global___CompatibilityLevel.ValueType = ...,
         breaks: _abc.Iterable[Global___ContractBreak] | None = ...,
         against: _builtins.str = ...,
+        consumers: _abc.Iterable[Global___ContractConsumer] | None = ...,
+        allowed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["against", b"against", "breaks", b"breaks", "level", b"level", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["against", b"against", "allowed", b"allowed", "breaks", b"breaks", "consumers", b"consumers", "level", b"level", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Compatibility: _TypeAlias = Compatibility  # noqa: Y015
+
+@_typing.final
+class ContractConsumer(_message.Message):
+    """What the new version is to a consumer that reads an older one under an agreement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENCY_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    CONTRACT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    BREAKS_FIELD_NUMBER: _builtins.int
+    agency: _builtins.str
+    agreement: _builtins.str
+    contract: _builtins.str
+    """Version that the agreement names."""
+    level: Global___CompatibilityLevel.ValueType
+    @_builtins.property
+    def breaks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContractBreak]:
+        """Of columns that the agreement grants, and of the contract as a whole."""
+
+    def __init__(
+        self,
+        *,
+        agency: _builtins.str = ...,
+        agreement: _builtins.str = ...,
+        contract: _builtins.str = ...,
+        level: Global___CompatibilityLevel.ValueType = ...,
+        breaks: _abc.Iterable[Global___ContractBreak] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "agreement", b"agreement", "breaks", b"breaks", "contract", b"contract", "level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContractConsumer: _TypeAlias = ContractConsumer  # noqa: Y015
 
 @_typing.final
 class ContractBreak(_message.Message):
@@ -574,3 +702,229 @@ class GetDatasetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetDatasetResponse: _TypeAlias = GetDatasetResponse  # noqa: Y015
+
+@_typing.final
+class SearchDatasetsRequest(_message.Message):
+    """All conditions that are given must hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    CONTRACT_FIELD_NUMBER: _builtins.int
+    RIVER_FIELD_NUMBER: _builtins.int
+    SECTION_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    SHARING_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    FRESHER_THAN_HOURS_FIELD_NUMBER: _builtins.int
+    HUB_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Words, separated by blanks, each of which must be found, in any part: in the dataset's id, in name or titles of its
+    contract, in the names of its owner, or in its rivers and sections. Case and width of letters do not matter.
+    """
+    contract: _builtins.str
+    """Name of a contract."""
+    river: _builtins.str
+    """Part of the name of a river."""
+    section: _builtins.str
+    """Code of a section, or part of its name."""
+    department: _builtins.str
+    """Owner's name without the jurisdiction, as ecology."""
+    fresher_than_hours: _builtins.int
+    """Updated within so many hours, where not 0."""
+    hub: _builtins.str
+    """Jurisdiction of the hub whose ledger holds it."""
+    page_size: _builtins.int
+    """At most 1000; 20 where 0."""
+    page_token: _builtins.str
+    @_builtins.property
+    def sharing(self) -> _containers.RepeatedScalarFieldContainer[Global___Sharing.ValueType]: ...
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Datasets with rows in a time that touches since..until."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        contract: _builtins.str = ...,
+        river: _builtins.str = ...,
+        section: _builtins.str = ...,
+        department: _builtins.str = ...,
+        sharing: _abc.Iterable[Global___Sharing.ValueType] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        fresher_than_hours: _builtins.int = ...,
+        hub: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "department", b"department", "fresher_than_hours", b"fresher_than_hours", "hub", b"hub", "page_size", b"page_size", "page_token", b"page_token", "river", b"river", "section", b"section", "sharing", b"sharing", "since", b"since", "text", b"text", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchDatasetsRequest: _TypeAlias = SearchDatasetsRequest  # noqa: Y015
+
+@_typing.final
+class SearchDatasetsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    HUBS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    total: _builtins.int
+    """How many there are in all."""
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___DatasetHit]:
+        """By relevance, highest first, then by id."""
+
+    @_builtins.property
+    def hubs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchedHub]:
+        """How far the search knows each hub."""
+
+    def __init__(
+        self,
+        *,
+        hits: _abc.Iterable[Global___DatasetHit] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total: _builtins.int = ...,
+        hubs: _abc.Iterable[Global___SearchedHub] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "hubs", b"hubs", "next_page_token", b"next_page_token", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchDatasetsResponse: _TypeAlias = SearchDatasetsResponse  # noqa: Y015
+
+@_typing.final
+class SearchedHub(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HUB_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    hub: _builtins.str
+    tree_size: _builtins.int
+    """Size of its ledger that the search has seen."""
+    def __init__(
+        self,
+        *,
+        hub: _builtins.str = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hub", b"hub", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchedHub: _TypeAlias = SearchedHub  # noqa: Y015
+
+@_typing.final
+class CoveredSection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    RIVER_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    name: _builtins.str
+    """Empty where it is not known."""
+    river: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        name: _builtins.str = ...,
+        river: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name", "river", b"river"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoveredSection: _TypeAlias = CoveredSection  # noqa: Y015
+
+@_typing.final
+class DatasetHit(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HUB_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    TITLE_ZH_FIELD_NUMBER: _builtins.int
+    TITLE_EN_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    RIVERS_FIELD_NUMBER: _builtins.int
+    RIVER_COUNT_FIELD_NUMBER: _builtins.int
+    SECTIONS_FIELD_NUMBER: _builtins.int
+    SECTION_COUNT_FIELD_NUMBER: _builtins.int
+    RELEVANCE_FIELD_NUMBER: _builtins.int
+    hub: _builtins.str
+    """Jurisdiction of the hub whose ledger holds it."""
+    place: Global___DatasetPlace.ValueType
+    title_zh: _builtins.str
+    title_en: _builtins.str
+    owner: _builtins.str
+    access: Global___DatasetAccess.ValueType
+    agreement: _builtins.str
+    """The caller's agreement in force, where access is AGREEMENT."""
+    freshness: Global___DatasetFreshness.ValueType
+    river_count: _builtins.int
+    section_count: _builtins.int
+    relevance: _builtins.int
+    @_builtins.property
+    def dataset(self) -> Global___Dataset:
+        """Sharing is that of the contract's newest version."""
+
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when the contract promises an update; absent where it promises none."""
+
+    @_builtins.property
+    def rivers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first few, and how many there are. Only of what is shared without conditions."""
+
+    @_builtins.property
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoveredSection]: ...
+    def __init__(
+        self,
+        *,
+        hub: _builtins.str = ...,
+        place: Global___DatasetPlace.ValueType = ...,
+        dataset: Global___Dataset | None = ...,
+        title_zh: _builtins.str = ...,
+        title_en: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        access: Global___DatasetAccess.ValueType = ...,
+        agreement: _builtins.str = ...,
+        freshness: Global___DatasetFreshness.ValueType = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        rivers: _abc.Iterable[_builtins.str] | None = ...,
+        river_count: _builtins.int = ...,
+        sections: _abc.Iterable[Global___CoveredSection] | None = ...,
+        section_count: _builtins.int = ...,
+        relevance: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "agreement", b"agreement", "dataset", b"dataset", "due_at", b"due_at", "freshness", b"freshness", "hub", b"hub", "owner", b"owner", "place", b"place", "relevance", b"relevance", "river_count", b"river_count", "rivers", b"rivers", "section_count", b"section_count", "sections", b"sections", "title_en", b"title_en", "title_zh", b"title_zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatasetHit: _TypeAlias = DatasetHit  # noqa: Y015

@@ -70,6 +70,11 @@ class CatalogServiceStub:
                 request_serializer=exchange_dot_v1_dot_catalog__pb2.GetDatasetRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_catalog__pb2.GetDatasetResponse.FromString,
                 _registered_method=True)
+        self.SearchDatasets = channel.unary_unary(
+                '/exchange.v1.CatalogService/SearchDatasets',
+                request_serializer=exchange_dot_v1_dot_catalog__pb2.SearchDatasetsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_catalog__pb2.SearchDatasetsResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -121,6 +126,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchDatasets(self, request, context):
+        """Datasets of this hub and of every hub it is linked with, the most relevant first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -158,6 +170,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.GetDataset,
                     request_deserializer=exchange_dot_v1_dot_catalog__pb2.GetDatasetRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_catalog__pb2.GetDatasetResponse.SerializeToString,
+            ),
+            'SearchDatasets': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchDatasets,
+                    request_deserializer=exchange_dot_v1_dot_catalog__pb2.SearchDatasetsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_catalog__pb2.SearchDatasetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -350,6 +367,33 @@ class CatalogService:
             '/exchange.v1.CatalogService/GetDataset',
             exchange_dot_v1_dot_catalog__pb2.GetDatasetRequest.SerializeToString,
             exchange_dot_v1_dot_catalog__pb2.GetDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchDatasets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.CatalogService/SearchDatasets',
+            exchange_dot_v1_dot_catalog__pb2.SearchDatasetsRequest.SerializeToString,
+            exchange_dot_v1_dot_catalog__pb2.SearchDatasetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class CatalogServiceStub:
     """The verdict that RegisterContract would give, without registering."""
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListDatasetsRequest, _catalog_pb2.ListDatasetsResponse]
     GetDataset: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetDatasetRequest, _catalog_pb2.GetDatasetResponse]
+    SearchDatasets: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SearchDatasetsRequest, _catalog_pb2.SearchDatasetsResponse]
+    """Datasets of this hub and of every hub it is linked with, the most relevant first."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -59,6 +61,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """The verdict that RegisterContract would give, without registering."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListDatasetsRequest, _catalog_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     GetDataset: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetDatasetRequest, _catalog_pb2.GetDatasetResponse]  # type: ignore[assignment]
+    SearchDatasets: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SearchDatasetsRequest, _catalog_pb2.SearchDatasetsResponse]  # type: ignore[assignment]
+    """Datasets of this hub and of every hub it is linked with, the most relevant first."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """What can be had here, and under which contract."""
@@ -114,5 +118,13 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetDatasetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetDatasetResponse, _abc.Awaitable[_catalog_pb2.GetDatasetResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SearchDatasets(
+        self,
+        request: _catalog_pb2.SearchDatasetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.SearchDatasetsResponse, _abc.Awaitable[_catalog_pb2.SearchDatasetsResponse]]:
+        """Datasets of this hub and of every hub it is linked with, the most relevant first."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

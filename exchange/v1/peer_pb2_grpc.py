@@ -45,6 +45,16 @@ class PeerServiceStub:
                 request_serializer=exchange_dot_v1_dot_peer__pb2.AddCheckpointRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_peer__pb2.AddCheckpointResponse.FromString,
                 _registered_method=True)
+        self.GetCoverage = channel.unary_unary(
+                '/exchange.v1.PeerService/GetCoverage',
+                request_serializer=exchange_dot_v1_dot_peer__pb2.GetCoverageRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_peer__pb2.GetCoverageResponse.FromString,
+                _registered_method=True)
+        self.ListMirrorReads = channel.unary_unary(
+                '/exchange.v1.PeerService/ListMirrorReads',
+                request_serializer=exchange_dot_v1_dot_peer__pb2.ListMirrorReadsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_peer__pb2.ListMirrorReadsResponse.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer:
@@ -65,6 +75,20 @@ class PeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCoverage(self, request, context):
+        """Where this hub's unconditionally shared datasets have rows, for the caller's search.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMirrorReads(self, request, context):
+        """Who read, from this hub's mirrors, datasets of an agency of the caller's jurisdiction; newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +101,16 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.AddCheckpoint,
                     request_deserializer=exchange_dot_v1_dot_peer__pb2.AddCheckpointRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_peer__pb2.AddCheckpointResponse.SerializeToString,
+            ),
+            'GetCoverage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCoverage,
+                    request_deserializer=exchange_dot_v1_dot_peer__pb2.GetCoverageRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_peer__pb2.GetCoverageResponse.SerializeToString,
+            ),
+            'ListMirrorReads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMirrorReads,
+                    request_deserializer=exchange_dot_v1_dot_peer__pb2.ListMirrorReadsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_peer__pb2.ListMirrorReadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +168,60 @@ class PeerService:
             '/exchange.v1.PeerService/AddCheckpoint',
             exchange_dot_v1_dot_peer__pb2.AddCheckpointRequest.SerializeToString,
             exchange_dot_v1_dot_peer__pb2.AddCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCoverage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PeerService/GetCoverage',
+            exchange_dot_v1_dot_peer__pb2.GetCoverageRequest.SerializeToString,
+            exchange_dot_v1_dot_peer__pb2.GetCoverageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMirrorReads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PeerService/ListMirrorReads',
+            exchange_dot_v1_dot_peer__pb2.ListMirrorReadsRequest.SerializeToString,
+            exchange_dot_v1_dot_peer__pb2.ListMirrorReadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

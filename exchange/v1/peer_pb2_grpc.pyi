@@ -37,6 +37,10 @@ class PeerServiceStub:
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
     AddCheckpoint: _grpc.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+    GetCoverage: _grpc.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]
+    """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
+    ListMirrorReads: _grpc.UnaryUnaryMultiCallable[_peer_pb2.ListMirrorReadsRequest, _peer_pb2.ListMirrorReadsResponse]
+    """Who read, from this hub's mirrors, datasets of an agency of the caller's jurisdiction; newest first."""
 
 @_typing.type_check_only
 class PeerServiceAsyncStub(PeerServiceStub):
@@ -47,6 +51,10 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
     AddCheckpoint: _aio.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]  # type: ignore[assignment]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+    GetCoverage: _aio.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]  # type: ignore[assignment]
+    """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
+    ListMirrorReads: _aio.UnaryUnaryMultiCallable[_peer_pb2.ListMirrorReadsRequest, _peer_pb2.ListMirrorReadsResponse]  # type: ignore[assignment]
+    """Who read, from this hub's mirrors, datasets of an agency of the caller's jurisdiction; newest first."""
 
 class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What hubs are to each other: readers of each other's ledgers, and witnesses of them. Only hubs may call."""
@@ -66,5 +74,21 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_pb2.AddCheckpointResponse, _abc.Awaitable[_peer_pb2.AddCheckpointResponse]]:
         """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
+
+    @_abc_1.abstractmethod
+    def GetCoverage(
+        self,
+        request: _peer_pb2.GetCoverageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_pb2.GetCoverageResponse, _abc.Awaitable[_peer_pb2.GetCoverageResponse]]:
+        """Where this hub's unconditionally shared datasets have rows, for the caller's search."""
+
+    @_abc_1.abstractmethod
+    def ListMirrorReads(
+        self,
+        request: _peer_pb2.ListMirrorReadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_pb2.ListMirrorReadsResponse, _abc.Awaitable[_peer_pb2.ListMirrorReadsResponse]]:
+        """Who read, from this hub's mirrors, datasets of an agency of the caller's jurisdiction; newest first."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -163,7 +163,7 @@ def _send_as_it_is(client: Client, path: Path) -> None:
     ref = client.contract("enforcement-case").ref
     day = until(1) - until(0)
     manifest = publish._manifest(client, ref, Kind.OBSERVATION, media, data, count, None, (), day)
-    publish._send(client, manifest, data, None)
+    publish._send(client, manifest, data, None, 0)
 
 
 def test_a_restricted_value_that_breaks_the_contract_is_found_before_it_is_sealed(owner: Client) -> None:
@@ -186,6 +186,11 @@ def _keys(client: Client) -> None:
         client.seal.GetKeys(seal_pb2.GetKeysRequest(dataset=CASES))
     except grpc.RpcError as error:
         raise error_of(error) from error
+
+
+def test_the_ledger_stands_with_all_of_it(pair: Pair, published: Published) -> None:
+    for hub in (pair.chongqing, pair.sichuan):
+        assert hechuan("fsck", hub.directory) == 0
 
 
 def test_commands(pair: Pair, owner: Client, capsys: pytest.CaptureFixture[str]) -> None:

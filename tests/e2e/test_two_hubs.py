@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from demo.hub import HubProcess, hechuan
+from demo.hub import HubProcess, fixed_ports, introduce
 from demo.sample import monitoring_sections, water_quality
 from exchange.agreement.move import Act
 from exchange.client import Client, connect
@@ -30,13 +29,6 @@ CASES = "500000/ecology/enforcement-case"
 QUALITY = "500000/ecology/water-quality"
 READER = "510000/ecology"
 IN_FORCE = agreement_pb2.AGREEMENT_STATE_IN_FORCE
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(found: Callable[[], object], seconds: float = 20.0) -> None:
@@ -63,24 +55,10 @@ class Pair:
     reader: Path
 
 
-def make_hub(root: Path, jurisdiction: str) -> HubProcess:
-    options = ["--listen", f"127.0.0.1:{free_port()}", "--listen-enrolment", f"127.0.0.1:{free_port()}"]
-    return HubProcess(root, jurisdiction, options)
-
-
-def introduce(root: Path, *hubs: HubProcess) -> None:
-    for hub in hubs:
-        card = root / f"card-{hub.jurisdiction}.json"
-        hechuan("hub", "card", hub.directory, "-o", card)
-        for other in hubs:
-            if other is not hub:
-                hechuan("hub", "peer", other.directory, card)
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     root = tmp_path_factory.mktemp("pair")
-    hubs = [make_hub(root, jurisdiction) for jurisdiction in ("500000", "510000")]
+    hubs = [HubProcess(root, jurisdiction, fixed_ports()) for jurisdiction in ("500000", "510000")]
     introduce(root, *hubs)
     with ExitStack() as stack:
         chongqing, sichuan = (stack.enter_context(hub) for hub in hubs)
@@ -160,6 +138,8 @@ def test_a_mirror_answers_while_the_owner_is_down(pair: Pair, owner: Client, rea
         return rows.statement["origin"] == {"hub": "500000", "statement": None}
 
     eventually(from_mirror)
+    there = next(each for each in list_reads(owner, CASES) if each.agreement == id and each.via)
+    assert (there.reader, there.rows, there.outcome) == (READER, 40, "complete")
     pair.chongqing.stop()
     try:
         assert from_mirror()
@@ -184,3 +164,9 @@ def test_receipts_carry_cosignatures(pair: Pair, owner: Client) -> None:
         )
 
     eventually(witnessed)
+
+
+def test_a_publisher_may_wait_for_witnesses(pair: Pair, owner: Client) -> None:
+    published = owner.publish("water-quality", water_quality(9, start=3000), witnesses=1)
+    witness = HubDirectory(pair.sichuan.directory).witness_verifier()
+    assert witness in verify_cosignatures(Receipt.parse(published.receipt).checkpoint, [witness])

@@ -9,10 +9,30 @@ from pathlib import Path
 from google.rpc import code_pb2
 
 from exchange import errors
-from exchange.batch.manifest import Manifest
+from exchange.agreement.terms import Terms
+from exchange.batch.manifest import Manifest, parse_instant
+from exchange.flow.coverage import COVERAGE_TYPE, coverage_page, coverages
+from exchange.ids import ContractRef, DatasetId
+from exchange.ports import DatasetRecord
+from exchange.ports.search import Listing
 from exchange.serve.status import STATUS
+from exchange.settings import Store
+from exchange.store import open_search
+from exchange.store.search.question import EXACT, WORTH
 from exchange.trust.canonical import canonical
-from exchange.v1 import catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2
+from exchange.trust.envelope import Envelope
+from exchange.trust.keys import SigningKey
+from exchange.v1 import (
+    agreement_pb2,
+    catalog_pb2,
+    exchange_pb2,
+    federation_pb2,
+    ledger_pb2,
+    member_pb2,
+    peer_pb2,
+    seal_pb2,
+)
+from tests.ledgers import NOON
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -43,10 +63,48 @@ def test_every_member_of_a_manifest_is_told() -> None:
     assert all(f"`{name}`" in table for name in manifest)
 
 
+def test_the_example_of_terms_is_canonical() -> None:
+    (terms,) = [example for example in EXAMPLES if "agreement" in example]
+    assert Terms.from_json(terms).to_bytes().decode() in PAGE
+
+
+def test_the_example_of_coverage_is_what_a_peer_takes(tmp_path: Path) -> None:
+    (statement,) = [example for example in EXAMPLES if "datasets" in example]
+    assert canonical(statement).decode() in PAGE
+    [told] = statement["datasets"]
+    id, key = DatasetId.parse(told["dataset"]), SigningKey.generate()
+    index = open_search(Store(), tmp_path)
+    record = DatasetRecord(id, ContractRef.parse("water-quality@1.0.0"), 3, 1, 0, None, None, NOON)
+    index.put("500000", [Listing("500000", record, "unconditional", "", "", None, True)], 1, "")
+    index.cover("500000", dict(coverages(statement, "500000", 500)))
+    page = coverage_page(index, "500000", "", "", key, parse_instant(statement["created_at"]), 1 << 19)
+    envelope = Envelope.from_json_bytes(page)
+    assert envelope.payload_type == COVERAGE_TYPE
+    assert f"| `{COVERAGE_TYPE}` |" in PAGE
+    assert json.loads(envelope.payload) == statement | {"tag": index.known("500000").tag}
+    index.close()
+
+
+def test_the_worth_of_words_is_told() -> None:
+    worths = [str(EXACT), *(str(worth) for _, worth in WORTH)]
+    numbers = re.findall(r"\d+", PAGE.partition("each word counts")[2].partition("sections and rivers.")[0])
+    assert numbers == worths
+
+
 def test_every_vector_and_call_is_named() -> None:
     for path in (ROOT / "tests" / "vectors").glob("*.json"):
         assert f"`{path.name}`" in PAGE
-    for module in (catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2):
+    modules = (
+        agreement_pb2,
+        catalog_pb2,
+        exchange_pb2,
+        federation_pb2,
+        ledger_pb2,
+        member_pb2,
+        peer_pb2,
+        seal_pb2,
+    )
+    for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 assert method.name in PAGE, method.full_name
@@ -57,3 +115,16 @@ def test_links_lead_somewhere() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
             assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_every_fault_that_is_told_is_tested() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `((?:tests/\S+::)?test_\w+)` \|", page)
+    assert len(rows) == page.count("\n| ") - 1
+    for row in rows:
+        path, _, name = row.rpartition("::")
+        source = (ROOT / (path or "tests/e2e/test_faults.py")).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, row
+    told = {row.rpartition("::")[2] for row in rows}
+    tests = (ROOT / "tests" / "e2e" / "test_faults.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"^def (test_\w+)\(", tests, re.MULTILINE)) <= told

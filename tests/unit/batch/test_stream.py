@@ -86,3 +86,18 @@ def test_no_rows_is_an_answer_too(encoding: Encoding) -> None:
         assert pa.ipc.open_stream(data).read_all().schema == SCHEMA
     else:
         assert data == b""
+
+
+def test_sealed_cells_are_hex_in_text() -> None:
+    cells = [b"before", b'\xff\x00,"\n', None, b""]
+    table = pa.table({"sealed": pa.array(cells, pa.binary())}).slice(1)
+    text = {
+        encoding: b"".join(encode_stream(table.to_batches(), table.schema, encoding)).decode()
+        for encoding in (Encoding.CSV, Encoding.NDJSON)
+    }
+    assert text[Encoding.CSV] == '"sealed"\n"ff002c220a"\n\n""\n'
+    assert [json.loads(line)["sealed"] for line in text[Encoding.NDJSON].splitlines()] == [
+        "ff002c220a",
+        None,
+        "",
+    ]

@@ -1,4 +1,4 @@
-"""Names of the jurisdictions of GB/T 2260-2007, so that nobody has to type them."""
+"""Names for people: of the jurisdictions of GB/T 2260-2007, and of departments, so that nobody has to type codes."""
 
 from __future__ import annotations
 
@@ -41,3 +41,12 @@ PROVINCES: Final[Mapping[str, tuple[str, str]]] = {
     "810000": ("香港", "Hong Kong"),
     "820000": ("澳门", "Macao"),
 }
+
+DEPARTMENTS: Final[Mapping[str, tuple[str, str]]] = {
+    "agriculture": ("农业农村", "Agriculture and rural affairs"),
+    "ecology": ("生态环境", "Ecology and environment"),
+    "joint-office": ("河长制联合推进办公室", "Joint river chief office"),
+    "natural-resources": ("规划和自然资源", "Planning and natural resources"),
+    "water": ("水利", "Water resources"),
+}
+"""Departments that most jurisdictions have, as `ids.AgencyId.name` writes them; any other name is as good."""
