@@ -210,6 +210,7 @@ def _facts(
 
 
 def _counts(verdict: Mapping[str, Any], known: Known) -> tuple[RuleFacts, ...]:
+    """Rows by rule, with what the contract says about it."""
     rules = {rule.id: rule for rule in known.parsed.rules} if known.parsed else {}
     return tuple(
         RuleFacts(

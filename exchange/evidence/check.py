@@ -49,7 +49,7 @@ from exchange.evidence.manifest import (
 from exchange.evidence.negotiation import read_agreement
 from exchange.evidence.page import to_html
 from exchange.evidence.proof import Entries, prove_entries
-from exchange.evidence.reading import Outcome, Reading, Step, about, step
+from exchange.evidence.reading import Outcome, Reading, Step, about, plain, step
 from exchange.evidence.rows import read_rows
 from exchange.evidence.signer import Signers, read_signers
 from exchange.evidence.text import to_text
@@ -88,9 +88,8 @@ def check_pack(path: Path, trust: Trust) -> Verdict:
             facts, book = _check(reading, trust)
             return Verdict(reading.steps, facts, book)
     except HechuanError as error:
-        failed = Step(
-            error.detail.get("step", "archive"), Outcome.FAILED, "不通过", f"{error.code}: {error.message}"
-        )
+        told = plain(f"{error.code}: {error.message}")
+        failed = Step(error.detail.get("step", "archive"), Outcome.FAILED, "不通过", told)
         return Verdict([*(reading.steps if reading else ()), failed], None, None, error)
 
 

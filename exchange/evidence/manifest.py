@@ -7,7 +7,7 @@ digest. PROTOCOL.md, section Evidence packs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -88,6 +88,12 @@ class PackManifest:
     software: str
     absent: tuple[Absent, ...]
     files: Mapping[str, tuple[int, str]]
+    _reasons: Mapping[str, Absent] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_reasons", {item.what: item for item in self.absent})
+        if self._reasons.keys() & self.files.keys():
+            raise MalformedError("a file is listed and said to be absent")
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
@@ -129,7 +135,7 @@ class PackManifest:
 
     def absence(self, what: str) -> Absent | None:
         """Why something is not in the pack, where the manifest says so."""
-        return next((item for item in self.absent if item.what == what), None)
+        return self._reasons.get(what)
 
 
 _MEMBERS: Final = {"absent", "agency", "created_at", "files", "hub", "kind", "software", "subject", "v"}

@@ -9,6 +9,7 @@ from typing import Final
 from exchange.evidence.block import Block, Code, Command, Grid, Prose
 from exchange.evidence.cover import SUBJECTS, sections
 from exchange.evidence.facts import PackFacts
+from exchange.evidence.reading import plain
 
 _STYLE: Final = """
 @page { size: A4; margin: 16mm 15mm }
@@ -66,12 +67,11 @@ def _table(grid: Grid) -> Iterator[str]:
         yield f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in grid.head)}</tr></thead>\n"
     yield "<tbody>\n"
     for row in grid.rows:
-        first = "" if grid.head else f"<th>{escape(row[0])}</th>"
+        first = "" if grid.head else f"<th>{escape(plain(row[0]))}</th>"
         yield f"<tr>{first}{''.join(map(_cell, row if grid.head else row[1:]))}</tr>\n"
     yield "</tbody></table>\n"
 
 
 def _cell(value: str) -> str:
-    return (
-        f"<td><code>{escape(value)}</code></td>" if isinstance(value, Code) else f"<td>{escape(value)}</td>"
-    )
+    shown = escape(plain(value))
+    return f"<td><code>{shown}</code></td>" if isinstance(value, Code) else f"<td>{shown}</td>"

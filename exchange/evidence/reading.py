@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,11 +75,11 @@ class Reading:
 
     def passed(self, name: str, zh: str, en: str) -> None:
         """A step is through."""
-        self.steps.append(Step(name, Outcome.PASSED, zh, en))
+        self.steps.append(Step(name, Outcome.PASSED, plain(zh), plain(en)))
 
     def open(self, name: str, zh: str, en: str) -> None:
         """A step that the pack alone cannot settle."""
-        self.steps.append(Step(name, Outcome.OPEN, zh, en))
+        self.steps.append(Step(name, Outcome.OPEN, plain(zh), plain(en)))
 
     def _use(self, name: str) -> None:
         if not self.has(name):
@@ -86,6 +87,14 @@ class Reading:
                 f"{name}: 证据包缺少此文件 / the pack lacks this file", detail={"file": name}
             )
         self.used.add(name)
+
+
+def plain(text: str) -> str:
+    """A party's words without what would steer a terminal or turn the reading direction; spaces for line breaks."""
+    return "".join(
+        " " if each in "\t\n\r" else "\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Cs") else each
+        for each in text
+    )
 
 
 @contextmanager

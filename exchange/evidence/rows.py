@@ -22,7 +22,7 @@ from exchange.trust.envelope import verify
 from exchange.trust.keys import VerifyKey
 
 ROWS: Final = {Encoding.CSV: "rows/rows.csv", Encoding.PARQUET: "rows/rows.parquet"}
-"""The file, by how the hub encoded it: Parquet where columns are sealed, for CSV has no bytes."""
+"""The file, by how the hub encoded it: Parquet where columns are sealed, whose values are bytes."""
 ABSENT: Final = "rows"
 """How a manifest speaks of rows that are not there."""
 TRAILER: Final = "rows/trailer.dsse.json"

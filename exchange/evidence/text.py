@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from exchange.evidence.block import Block, Command, Grid, Prose
 from exchange.evidence.cover import sections
 from exchange.evidence.facts import PackFacts
+from exchange.evidence.reading import plain
 
 
 def to_text(facts: PackFacts) -> str:
@@ -40,4 +41,4 @@ def _grid(grid: Grid) -> Iterator[str]:
 
 def _line(value: str) -> str:
     """One line, whatever a party wrote into it."""
-    return " ".join(value.split())
+    return " ".join(plain(value).split())

@@ -208,6 +208,9 @@ LIES: dict[str, tuple[Callable[[Target], Parts], type[HechuanError], str]] = {
     "a member more": (lambda t: changed(t.parts, note="x"), MalformedError, "files"),
     "another version": (lambda t: changed(t.parts, v=2), MalformedError, "files"),
     "a number that is true": (lambda t: changed(t.parts, v=True), MalformedError, "files"),
+    "what is there, said to be absent": (
+        lambda t: changed(t.parts, absent=[{"code": "X", "reason": "", "what": "COVER.txt"}]), MalformedError, "files",
+    ),
     "files that are none": (lambda t: changed(t.parts, files=[1]), MalformedError, "files"),
     "a receipt under another index": (
         lambda t: renamed(t.parts, t.one("receipts/500000/"), receipt_name("500000", 99)), ProofInvalidError, "ledger",

@@ -168,6 +168,24 @@ def test_a_roster_and_cards_are_trusted_alike(made: Bench) -> None:
         found.add(HubKeys("500000", (VerifierKey("hechuan/500000", found.hubs["510000"].log[0].public),)))
 
 
+def test_a_party_cannot_write_into_the_page(made: Bench) -> None:
+    purpose = "联合执法<script>alert(1)</script>\u202e\x1b[31m&amp;"
+    with connect(made.reader) as client:
+        until = datetime.now(UTC) + timedelta(days=9)
+        asked = client.propose(CASES, purpose=purpose, until=until, columns=["case_number"])
+    pack = made.pack("hostile", asked.agreement.id, made.reader)
+    facts = proven(made, pack).facts
+    assert facts is not None
+    assert facts.agreement is not None
+    assert (facts.agreement.state, facts.agreement.signers) == ("requested", ())
+    parts = contents(pack)
+    page, text = parts["COVER.html"].decode(), parts["COVER.txt"].decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\ufffd\ufffd[31m&amp;amp;" in page
+    for each in (page, text):
+        assert not set(each) & {"\u202e", "\x1b"}
+    assert f"agreements/{asked.agreement.id}/agreement.dsse.json" not in parts
+
+
 def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "exchange.cli", *map(str, words)]
     environment = {**os.environ, "COLUMNS": "300"}
