@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from exchange.agreement.terms import Terms
 from exchange.contract.load import shipped_contracts
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
@@ -123,9 +124,20 @@ class Application:
             self.appender,
             self.clock,
             self.hub,
-            partial(check_terms, self.contracts),
+            self._check_terms,
             self.settings.limit.clock_skew_seconds,
         )
+
+    def _check_terms(self, terms: Terms, provider: str) -> None:
+        """Against the contracts of the provider's hub: this one's, or those in the copy of its ledger."""
+        contracts = self.contracts if provider == self.hub else self.copies.get(provider)
+        if contracts is not None:
+            check_terms(contracts, terms)
+
+    @cached_property
+    def copies(self) -> dict[str, ContractRegistry]:
+        """Contracts of peers, as the copies of their ledgers have them; links add theirs."""
+        return {}
 
     @cached_property
     def facts(self) -> HubFacts:

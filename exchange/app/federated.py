@@ -132,6 +132,7 @@ class Federated:
         self._replicas.append(ledger)
         refresh = settings.identity.revocation_refresh_seconds
         replica = Replica(hub, ledger, application.side, application.clock, refresh)
+        application.copies[hub] = replica.contracts
         return Link(
             neighbour,
             replica,

@@ -6,7 +6,7 @@ A move arrives from its side (`submit`) or out of the ledger of the hub that had
 (2) it was signed now, or when its first hub recorded it
 (3) this very move is not in the ledger yet (then: the old receipt)
 (4) the state machine allows it
-(5) at the provider's hub the terms are such as the contract and the law allow
+(5) the terms are such as the provider's contract and the law allow, as far as that is known here
 (6) a signature over the terms checks
 (7) entry, checkpoint, receipt
 
@@ -41,7 +41,8 @@ from exchange.trust.envelope import Envelope, pae, verify_signers
 from exchange.trust.keys import VerifyKey
 
 Resolve = Callable[[AgencyId, str], VerifyKey]
-CheckTerms = Callable[[Terms], None]
+CheckTerms = Callable[[Terms, str], None]
+"""(terms, hub of the provider) → nothing, or what is wrong with them."""
 _log = structlog.get_logger(__name__)
 
 
@@ -192,8 +193,9 @@ class Agreements:
         if index is not None:
             return Appended(record_of(self._ledger.entry(index)), receipt_of(self._ledger, index), True)
         after = self._book.after(self._book.find(move.agreement), move)  # (4)
-        if after.terms.provider.jurisdiction == self._hub and not after.state.final:  # (5)
-            self._check_terms(after.terms)
+        provider = after.terms.provider.jurisdiction
+        if not after.state.final and (signed.origin is None or provider == self._hub):  # (5)
+            self._check_terms(after.terms, provider)
         if move.signature is not None:  # (6)
             message = pae(TERMS_TYPE, after.terms.to_bytes())
             signed.resolve(move.by, move.signature.keyid).verify(message, move.signature.sig)

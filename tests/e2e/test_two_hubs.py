@@ -18,7 +18,7 @@ from demo.sample import monitoring_sections, water_quality
 from exchange.agreement.move import Act
 from exchange.client import Client, connect
 from exchange.client.agreement import get_agreement, list_reads
-from exchange.errors import HechuanError, NotFoundError, PermissionDeniedError
+from exchange.errors import HechuanError, InvalidInputError, NotFoundError, PermissionDeniedError
 from exchange.home import HubDirectory
 from exchange.ledger import Receipt, VerifierKey, verify_cosignatures, verify_receipt
 from exchange.v1 import agreement_pb2
@@ -125,6 +125,14 @@ def test_agreement_across_the_border_by_query_through(owner: Client, reader: Cli
     eventually(lambda: get_agreement(owner, id).state == agreement_pb2.AGREEMENT_STATE_TERMINATED)
     with pytest.raises(PermissionDeniedError):
         reader.query(CASES).table()
+
+
+def test_impossible_terms_are_refused_where_they_are_asked(owner: Client, reader: Client) -> None:
+    """The consumer's hub knows the provider's contract from the copy of its ledger."""
+    for wrong in ({"row_filter": "row.no_such == 1"}, {"columns": ["no_such"]}):
+        with pytest.raises(InvalidInputError):
+            reader.propose(CASES, purpose="联合执法", until=until(), **wrong)
+    assert reader.query(QUALITY, limit=1).table().num_rows == 1
 
 
 def test_a_mirror_answers_while_the_owner_is_down(pair: Pair, owner: Client, reader: Client) -> None:
