@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +17,10 @@ from demo.sample import monitoring_sections, water_quality
 from exchange.batch.manifest import Kind
 from exchange.client import Client, connect
 from exchange.client.evidence import collect_evidence
+from exchange.errors import HechuanError
 from exchange.evidence.archive import Staged, open_archive, write_archive
 from exchange.evidence.manifest import MANIFEST, STATEMENT, PackManifest, list_files, sign_manifest
+from exchange.ids import AgencyId
 from exchange.ledger import Receipt
 from exchange.trust.keys import Signer
 from tests.e2e.test_agreement import cases
@@ -83,10 +87,15 @@ def archived(parts: Mapping[str, bytes], target: Path) -> Path:
 
 
 def forged(parts: Mapping[str, bytes], key: Signer) -> dict[str, bytes]:
-    """The files with a manifest that fits them, signed with a key: what a compiler could do."""
-    known = PackManifest.parse(parts[MANIFEST])
-    manifest = replace(known, files=list_files(Staged(dict(parts)))).to_bytes()
-    signed = sign_manifest(manifest, known.agency, known.created_at, key)
+    """The files with a manifest that fits them, signed with a key: what a compiler could do.
+
+    A manifest that cannot be read is signed as it is.
+    """
+    manifest, agency = parts[MANIFEST], json.loads(parts[MANIFEST])["agency"]
+    with suppress(HechuanError):
+        known = PackManifest.parse(manifest)
+        manifest = replace(known, files=list_files(Staged(dict(parts)))).to_bytes()
+    signed = sign_manifest(manifest, AgencyId.parse(agency), datetime.now(UTC), key)
     return {**parts, MANIFEST: manifest, STATEMENT: signed.to_json_bytes()}
 
 

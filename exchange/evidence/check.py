@@ -159,8 +159,14 @@ def prove(reading: Reading, manifest: PackManifest, trust: Trust) -> tuple[PackF
 
 
 def _files(reading: Reading) -> PackManifest:
+    with about(STATEMENT):  # who signed it comes later; that it was this one can be said at once
+        claim = parse_canonical(reading.envelope(STATEMENT).payload)
+        signed = claim["manifest"]
     with about(MANIFEST):
-        manifest = PackManifest.parse(reading.read(MANIFEST))
+        data = reading.read(MANIFEST)
+        if digest_of(data) != signed:
+            raise DigestMismatchError(f"与 {STATEMENT} 所签不符 / not the manifest that {STATEMENT} signs")
+        manifest = PackManifest.parse(data)
     found = list_files(reading.files)
     for name, listed in manifest.files.items():
         if name not in found:
