@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from exchange.agreement.negotiation import Negotiation, State, due_soon, signed_document
 from exchange.batch.manifest import Kind
 from exchange.batch.stream import Encoding
+from exchange.batch.verdict import Decision, Verdict
 from exchange.contract.compat import Verdict as Compatibility
 from exchange.contract.model import Contract, Severity
 from exchange.errors import InvalidInputError, MalformedError
@@ -23,8 +24,18 @@ from exchange.ports import (
     Entry,
     KeyRecord,
     RecipientRecord,
+    VerdictRecord,
 )
-from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2, seal_pb2
+from exchange.trust.envelope import Envelope
+from exchange.v1 import (
+    agreement_pb2,
+    catalog_pb2,
+    common_pb2,
+    exchange_pb2,
+    member_pb2,
+    seal_pb2,
+    steward_pb2,
+)
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
@@ -43,6 +54,11 @@ _SEVERITIES: Final = {
     Severity.WARNING: common_pb2.SEVERITY_WARNING,
     Severity.ERROR: common_pb2.SEVERITY_ERROR,
     Severity.BLOCKER: common_pb2.SEVERITY_BLOCKER,
+}
+_DECISIONS: Final = {
+    Decision.RELEASE: steward_pb2.DECISION_RELEASE,
+    Decision.QUARANTINE: steward_pb2.DECISION_QUARANTINE,
+    Decision.REFER: steward_pb2.DECISION_REFER,
 }
 _OPERATORS: Final = {
     exchange_pb2.OPERATOR_EQ: "eq",
@@ -312,6 +328,28 @@ def recipient(record: RecipientRecord) -> seal_pb2.Recipient:
         agency=str(record.agency),
         public_key=record.public_key,
         registered_at=timestamp(record.recorded_at),
+    )
+
+
+def steward_verdict(record: VerdictRecord) -> steward_pb2.StewardVerdict:
+    """A steward's verdict, findings included."""
+    given = Verdict.parse(Envelope.from_json_bytes(record.envelope).payload)
+    return steward_pb2.StewardVerdict(
+        id=record.id,
+        index=record.index,
+        batch=record.batch,
+        dataset=str(record.dataset),
+        by=str(record.by),
+        decision=_DECISIONS[given.decision],
+        findings=[
+            steward_pb2.StewardFinding(
+                rule=each.rule, severity=_SEVERITIES[each.severity], count=each.count, said=each.said
+            )
+            for each in given.findings
+        ],
+        suite=record.suite,
+        tree_size=record.tree_size,
+        recorded_at=timestamp(record.recorded_at),
     )
 
 

@@ -26,6 +26,7 @@ from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
+from exchange.serve.steward import StewardServicer
 from exchange.serve.tls import TlsFiles
 from exchange.store.tuf import FederationDirectory
 from exchange.v1 import (
@@ -37,6 +38,7 @@ from exchange.v1 import (
     member_pb2_grpc,
     peer_pb2_grpc,
     seal_pb2_grpc,
+    steward_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ SERVICES = (
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
     "exchange.v1.SealService",
+    "exchange.v1.StewardService",
 )
 
 
@@ -138,6 +141,8 @@ def _add_members(
     limit, side = application.settings.limit, application.side
     peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage, side, limit)
     peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    steward = StewardServicer(gate, application.bench, ledger, limit)
+    steward_pb2_grpc.add_StewardServiceServicer_to_server(steward, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(

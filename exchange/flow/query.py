@@ -175,9 +175,10 @@ class Reader:
         return Answer(size, contract, (*grant.columns, *extra), self._stream(question, size, rows, grant))
 
     def quarantine(self, caller: AgencyId, question: Question, batch: str | None, corrected: bool) -> Answer:
-        """Rejected rows with rule and reason, for the dataset's owner."""
+        """Rejected rows with rule and reason, for the dataset's owner and stewards."""
         contract = self._contract(question).stored
-        may_read_quarantine(caller, question.dataset)
+        stewarded = self._granter.stewarded(caller, question.dataset, contract)
+        may_read_quarantine(caller, question.dataset, stewarded)
         size = tree_size_at(self._ledger, question.moment)
 
         def rows(stack: ExitStack) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -189,7 +190,7 @@ class Reader:
                 found = (rows.filter(pc.equal(rows.column("_batch"), batch)) for rows in found)
             return self._engine.quarantine_schema(plan), found
 
-        grant = Grant(caller, "", ())
+        grant = Grant(caller, "", tuple(c.name for c in contract.columns))
         return Answer(size, contract, (), self._stream(question, size, rows, grant))
 
     def _contract(self, question: Question) -> Contract:
@@ -351,7 +352,9 @@ def read_part(
     grant = granter.grant(asker, record.dataset, contract, sorted(plain))
     cut = grant.row_filter is not None or not plain <= set(grant.columns)
     if cut or (part == "report" and not grant.mirror):
-        may_read_quarantine(asker.reader, record.dataset)
+        may_read_quarantine(
+            asker.reader, record.dataset, granter.stewarded(asker.reader, record.dataset, contract)
+        )
     digest = {
         "object": record.object,
         "source": record.source if record.encoded_by_hub else None,

@@ -38,6 +38,7 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    VerdictRecord,
 )
 
 _K = TypeVar("_K", int, DatasetId)
@@ -51,6 +52,7 @@ _KIND: Final = {
     RevocationRecord: EntryKind.REVOCATION,
     MoveRecord: EntryKind.AGREEMENT,
     RecipientRecord: EntryKind.RECIPIENT,
+    VerdictRecord: EntryKind.VERDICT,
 }
 
 
@@ -128,6 +130,7 @@ class LedgerCheck:
         stored += self._ledger.revocations()
         stored += self._ledger.moves()
         stored += self._ledger.recipients()
+        stored += self._ledger.verdicts(None, None, self.size, self.size)
         sums = list(self._stored_sums())
         tiles = [self._ledger.tile(level, index) for level, index in self._partial]
         if self._ledger.head().size != self.size:

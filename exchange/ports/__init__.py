@@ -33,6 +33,7 @@ from exchange.ports.record import (
     Record,
     RevocationRecord,
     SealedKey,
+    VerdictRecord,
 )
 from exchange.ports.store import (
     CertificateStore,
@@ -75,5 +76,6 @@ __all__ = [
     "SealedKey",
     "Sequencer",
     "TableEngine",
+    "VerdictRecord",
     "WitnessStore",
 ]

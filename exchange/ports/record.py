@@ -20,6 +20,7 @@ class EntryKind(StrEnum):
     REVOCATION = "revocation"
     AGREEMENT = "agreement"
     RECIPIENT = "recipient"
+    VERDICT = "verdict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,28 @@ class RecipientRecord:
     recorded_at: datetime
 
 
-Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord | RecipientRecord
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What a steward decided about a batch; `envelope` is the signed statement."""
+
+    index: int
+    # Digest of the payload.
+    id: str
+    batch: str
+    dataset: DatasetId
+    by: AgencyId
+    decision: str
+    # What was asked: digest of the suites, and the tree size they were asked at.
+    suite: str
+    tree_size: int
+    envelope: bytes
+    public_key: str
+    recorded_at: datetime
+
+
+Record = (
+    BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord | RecipientRecord | VerdictRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from google.rpc import code_pb2
 from exchange import errors
 from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest, parse_instant
+from exchange.batch.verdict import VERDICT_TYPE, Verdict
 from exchange.flow.coverage import COVERAGE_TYPE, coverage_page, coverages
 from exchange.ids import ContractRef, DatasetId
 from exchange.ports import DatasetRecord
@@ -31,6 +32,7 @@ from exchange.v1 import (
     member_pb2,
     peer_pb2,
     seal_pb2,
+    steward_pb2,
 )
 from tests.ledgers import NOON
 
@@ -68,6 +70,13 @@ def test_the_example_of_terms_is_canonical() -> None:
     assert Terms.from_json(terms).to_bytes().decode() in PAGE
 
 
+def test_the_example_of_a_verdict_is_canonical() -> None:
+    (verdict,) = [example for example in EXAMPLES if "decision" in example]
+    assert Verdict.parse(canonical(verdict)).to_json() == verdict
+    assert canonical(verdict).decode() in PAGE
+    assert f"| `{VERDICT_TYPE}` |" in PAGE
+
+
 def test_the_example_of_coverage_is_what_a_peer_takes(tmp_path: Path) -> None:
     (statement,) = [example for example in EXAMPLES if "datasets" in example]
     assert canonical(statement).decode() in PAGE
@@ -103,6 +112,7 @@ def test_every_vector_and_call_is_named() -> None:
         member_pb2,
         peer_pb2,
         seal_pb2,
+        steward_pb2,
     )
     for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():
