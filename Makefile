@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13 py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 SETUP := $(VENV)/.setup
 BENCH := $(VENV)/.bench
-CHECKED := exchange adapters demo benchmarks tools
+CHECKED := exchange adapters stewards dags demo benchmarks tools
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'

@@ -49,6 +49,7 @@ _KINDS: Final = {
     Kind.CORRECTION: common_pb2.BATCH_KIND_CORRECTION,
     Kind.RETRACTION: common_pb2.BATCH_KIND_RETRACTION,
 }
+_KIND_OF: Final = {number: kind for kind, number in _KINDS.items()}
 _SEVERITIES: Final = {
     Severity.INFO: common_pb2.SEVERITY_INFO,
     Severity.WARNING: common_pb2.SEVERITY_WARNING,
@@ -208,6 +209,18 @@ def batch(record: BatchRecord, contract: Contract | None) -> common_pb2.Batch:
         period_until=timestamp(record.period_until),
         verdict=verdict(record, contract),
     )
+
+
+def batch_kind(message: common_pb2.Batch) -> Kind:
+    """What a batch does to the rows that stand."""
+    return _KIND_OF[message.kind]
+
+
+def period(message: common_pb2.Batch) -> tuple[datetime | None, datetime | None]:
+    """First and last value of a batch's time column; None where the contract has none."""
+    first = instant(message.period_from) if message.HasField("period_from") else None
+    last = instant(message.period_until) if message.HasField("period_until") else None
+    return first, last
 
 
 def entry(value: Entry) -> exchange_pb2.LedgerEntry:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from exchange import wire
 from exchange.batch.verdict import VERDICT_TYPE, Verdict
 from exchange.client.call import retried
 from exchange.client.verify import verify_receipt_text
 from exchange.trust.envelope import sign
-from exchange.v1 import steward_pb2
+from exchange.v1 import member_pb2, steward_pb2
 
 if TYPE_CHECKING:
     from exchange.client.session import Session
@@ -25,6 +27,13 @@ class Given:
     verdict: steward_pb2.StewardVerdict
     receipt: str
     duplicate: bool
+
+
+def whoami(client: Session, timeout: float = 5) -> tuple[str, datetime]:
+    """(agency, end of its certificate) that the hub takes the caller for; one try, so that a test answers at once."""
+    request = member_pb2.GetSelfRequest()
+    found = retried(lambda: client.member.GetSelf(request, timeout=timeout), tries=1)
+    return found.agency, wire.instant(found.certificate_expires_at)
 
 
 def submit_verdict(client: Session, verdict: Verdict) -> Given:
