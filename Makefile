@@ -32,6 +32,9 @@ $(SETUP): locks/dev.lock pyproject.toml
 demo: $(SETUP) ## a hub, five agencies and a correction in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")
 
+airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
+	@$(if $(AGENCY),HECHUAN_HOME="$(AGENCY)") $(BIN)/python -m stewards
+
 test: $(SETUP) ## the everyday tests; ARGS= goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -87,4 +90,4 @@ clean: ## remove everything that can be made again, .venv too
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean"
 
-.PHONY: help setup demo test soak bench check lint format types layers protos drift buf release-protos docs lock clean
+.PHONY: help setup demo airflow test soak bench check lint format types layers protos drift buf release-protos docs lock clean
