@@ -83,36 +83,45 @@ class Forecast:
     added: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Concentrations in mg/L that matter at a section: what is there without the spill, and the limit, if one is held to.
+
+    `felt`: added by the spill, from which it has arrived; 5 % of the peak if None. `spread`: relative doubt of velocities.
+    """
+
+    background: float = 0.0
+    limit: float | None = None
+    felt: float | None = None
+    spread: float = SPREAD
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.spread < 1 or self.background < 0 or (self.felt is not None and self.felt <= 0):
+            raise InvalidInputError(
+                "参数超出范围 / spread is in [0, 1), the background is not negative, felt is above 0"
+            )
+
+
+NO_LEVELS: Final = Levels()
+
+
 def forecast(
-    network: RiverNetwork,
-    spill: Spill,
-    section: str,
-    place: Place,
-    *,
-    background: float = 0.0,
-    limit: float | None = None,
-    felt: float | None = None,
-    spread: float = SPREAD,
+    network: RiverNetwork, spill: Spill, section: str, place: Place, levels: Levels = NO_LEVELS
 ) -> Forecast:
     """What a section at `place` will see of a spill.
 
-    `background`, `limit` and `felt` in mg/L; `felt` is 5 % of the peak where it is not given; `spread` is the relative
-    doubt about velocities. Raises NotFoundError (the water does not pass the section), InvalidInputError (a level never
-    reached, a number that cannot be), and as `mass_flux`.
+    Raises NotFoundError (the water does not pass the section), InvalidInputError (a peak below `felt`, a number that
+    cannot be), and as `mass_flux`.
     """
-    if not 0 <= spread < 1 or background < 0 or (felt is not None and felt <= 0):
-        raise InvalidInputError("参数超出范围 / spread is in [0, 1), background not negative, felt above 0")
     path = network.path(spill.place, place)
     times, added = _curve(path, spill, 1.0)
     peak = int(np.argmax(added))
-    level = felt if felt is not None else FELT * float(added[peak])
+    level = FELT * float(added[peak]) if levels.felt is None else levels.felt
     window = _window(times, added, level, spill.began)
     if window is None:
         raise InvalidInputError(
             f"峰值 {added[peak]:.3g} mg/L 低于 {level:.3g} / the peak {added[peak]:.3g} mg/L stays below {level:.3g}"
         )
-    early, late = (_arrival(path, spill, level, factor) for factor in (1 + spread, 1 - spread))
-    release = _release(spill)
     return Forecast(
         section=section,
         place=place,
@@ -124,12 +133,12 @@ def forecast(
         felt=window,
         peak_at=_moment(spill.began, float(times[peak])),
         peak_mgl=float(added[peak]),
-        earliest=_moment(spill.began, early),
-        latest=_moment(spill.began, late),
-        background=background,
-        limit_mgl=limit,
-        over=None if limit is None else _window(times, added, limit - background, spill.began),
-        left=surviving(_chain(path, 1.0), release),
+        earliest=_arrival(path, spill, level, 1 + levels.spread),
+        latest=_arrival(path, spill, level, 1 - levels.spread),
+        background=levels.background,
+        limit_mgl=levels.limit,
+        over=_over(times, added, levels, spill.began),
+        left=surviving(_chain(path, 1.0), _release(spill)),
         times=times,
         added=added,
     )
@@ -159,10 +168,10 @@ def _curve(path: Sequence[Stretch], spill: Spill, factor: float) -> tuple[Floats
     return times, mass_flux(chain, release, times) / path[-1].reach.discharge_m3s
 
 
-def _arrival(path: Sequence[Stretch], spill: Spill, level: float, factor: float) -> float:
+def _arrival(path: Sequence[Stretch], spill: Spill, level: float, factor: float) -> datetime:
     times, added = _curve(path, spill, factor)
     above = np.flatnonzero(added >= min(level, float(added.max())))
-    return float(times[above[0]])
+    return _moment(spill.began, float(times[above[0]]))
 
 
 def _window(times: Floats, added: Floats, level: float, began: datetime) -> Window | None:
@@ -178,6 +187,10 @@ def _window(times: Floats, added: Floats, level: float, began: datetime) -> Wind
             _crossing(times, added, level, last, last + 1) if last + 1 < len(times) else float(times[-1]),
         ),
     )
+
+
+def _over(times: Floats, added: Floats, levels: Levels, began: datetime) -> Window | None:
+    return None if levels.limit is None else _window(times, added, levels.limit - levels.background, began)
 
 
 def _crossing(times: Floats, added: Floats, level: float, before: int, after: int) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exchange.errors import InvalidInputError, LimitExceededError
-from exchange.river.forecast import Spill, forecast, forecast_curve, forecast_table
+from exchange.river.forecast import Levels, Spill, forecast, forecast_curve, forecast_table
 from exchange.river.numeric import numeric_flux
 from exchange.river.reach import Place
 from exchange.river.transport import Channel, Release, mass_flux, span, surviving
@@ -24,7 +24,7 @@ def spill(**change: object) -> Spill:
 
 
 def test_a_spill_at_once() -> None:
-    found = forecast(waters(), spill(), "SC-SHANGHEBA", SECTION, background=0.3, limit=1.0)
+    found = forecast(waters(), spill(), "SC-SHANGHEBA", SECTION, Levels(0.3, 1.0))
     # 7.2 km at 0.4 m/s is 5 h, 10 km at 0.45 m/s is 6.17 h
     assert (found.km, found.mean_hours) == (pytest.approx(17.2), pytest.approx(5 + 10_000 / 0.45 / 3600))
     # σ² = 2·12·7200/0.4³ + 2·12·10000/0.45³ = 2.70e6 + 2.63e6 → σ = 2309 s; the peak is near M / (Q σ √2π):
@@ -48,7 +48,7 @@ def test_decay_takes_its_share() -> None:
 
 def test_a_lasting_spill_reaches_its_plateau() -> None:
     # 120 kg over 30 h is 1.111 g/s; over 5 m³/s that is 0.2222 mg/L
-    found = forecast(waters(), spill(hours=30.0), "SC-SHANGHEBA", SECTION, limit=1.0)
+    found = forecast(waters(), spill(hours=30.0), "SC-SHANGHEBA", SECTION, Levels(limit=1.0))
     assert found.peak_mgl == pytest.approx(0.2222, rel=1e-3)
     assert found.over is None
     felt = (found.felt.ends - found.felt.begins).total_seconds() / 3600
@@ -64,7 +64,7 @@ def test_tributaries_dilute() -> None:
 
 
 def test_the_table_and_the_curve() -> None:
-    found = forecast(waters(), spill(), "SC-SHANGHEBA", SECTION, background=0.3, limit=1.0)
+    found = forecast(waters(), spill(), "SC-SHANGHEBA", SECTION, Levels(0.3, 1.0))
     [row] = forecast_table([found]).to_pylist()
     assert (row["section"], row["reach_code"], row["arrives"]) == (
         "SC-SHANGHEBA",
@@ -95,7 +95,7 @@ def test_spills_that_cannot_be(wrong: dict[str, object]) -> None:
 def test_levels_that_cannot_be() -> None:
     for wrong in ({"felt": 50.0}, {"felt": 0.0}, {"spread": 1.0}, {"background": -1.0}):
         with pytest.raises(InvalidInputError):
-            forecast(waters(), spill(), "S", SECTION, **wrong)  # type: ignore[arg-type]
+            forecast(waters(), spill(), "S", SECTION, Levels(**wrong))  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="offset"):
         spill(began=datetime(2026, 3, 19))
     with pytest.raises(InvalidInputError, match="no channel"):
