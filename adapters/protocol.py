@@ -20,6 +20,7 @@ COUNTS: Final = {
     "blank": ("空行", "blank rows"),
     "malformed": ("列数不符、略去的行", "rows left out: not as many cells as the header"),
     "elsewhere": ("不在所选范围、略去的行", "rows left out: not of those asked for"),
+    "again": ("已取过、在重叠时段内的行", "rows of the overlap that were taken before"),
     "keys": ("不同的主键", "different keys"),
     "identical": ("完全重复、已合并的行", "rows that repeat another word for word, collapsed"),
     "conflicting": ("主键相同而内容不同的行", "rows with the key of another, and other content"),
