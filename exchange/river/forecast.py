@@ -85,9 +85,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Concentrations in mg/L that matter at a section: what is there without the spill, and the limit, if one is held to.
+    """Concentrations in mg/L that matter at a section: what is there without the spill, and the limit held to, if any.
 
-    `felt`: added by the spill, from which it has arrived; 5 % of the peak if None. `spread`: relative doubt of velocities.
+    `felt`: added by the spill, from which it has arrived; 5 % of the peak if None. `spread`: doubt of velocities.
     """
 
     background: float = 0.0
