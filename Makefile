@@ -38,7 +38,7 @@ airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<dir
 test: $(SETUP) ## the everyday tests; ARGS= goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(SETUP) ## kill -9 the hub two hundred times while it is being published to; ARGS= goes to pytest
+soak: $(SETUP) ## kill -9 the hub two hundred times while it is being published to, and what else takes long; ARGS= goes to pytest
 	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py --timeout 3600 $(ARGS)
 
 bench: $(BENCH) ## compare with peers, write build/bench.json; ONLY=publish,query picks figures by prefix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -16,17 +16,21 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
     await app(scope, receive, send)
 
 
+_APPS: Final = [{"app": page, "url_prefix": PREFIX, "name": "Hechuan stewards"}]
+_VIEWS: Final = [
+    {
+        "name": "数据管家 Stewards",
+        "href": f"{PREFIX}/",
+        "url_route": "stewards",
+        "destination": "nav",
+        "nav_top_level": True,
+    }
+]
+
+
 class StewardsPlugin(AirflowPlugin):
     """Mounted by the API server; the view opens inside Airflow's own frame."""
 
     name = "hechuan"
-    fastapi_apps: ClassVar[list[Any]] = [{"app": page, "url_prefix": PREFIX, "name": "Hechuan stewards"}]
-    external_views: ClassVar[list[Any]] = [
-        {
-            "name": "数据管家 Stewards",
-            "href": f"{PREFIX}/",
-            "url_route": "stewards",
-            "destination": "nav",
-            "nav_top_level": True,
-        }
-    ]
+    fastapi_apps: list[Any] = _APPS
+    external_views: list[Any] = _VIEWS

@@ -16,6 +16,7 @@ from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
 from exchange.flow.deadline import deadline_of
+from exchange.flow.deliver import Deliverer
 from exchange.flow.federation import Standing
 from exchange.flow.grant import Granter, check_terms
 from exchange.flow.judge import Bench
@@ -97,6 +98,11 @@ class Application:
         """Verdicts in."""
         skew = self.settings.limit.clock_skew_seconds
         return Bench(self.ledger, self.keys, self.appender, self.clock, self.stewards, skew)
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        """Objects to peers that mirror."""
+        return Deliverer(self.ledger, self.objects, self.contracts, self.granter)
 
     @cached_property
     def publisher(self) -> Publisher:

@@ -12,9 +12,11 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    PartHeader,
     Peer,
     PeerPage,
     SealStore,
+    WantedPart,
     WitnessStore,
 )
 from exchange.ports.record import (
@@ -29,6 +31,7 @@ from exchange.ports.record import (
     Head,
     KeyRecord,
     MoveRecord,
+    ReadEnd,
     RecipientRecord,
     Record,
     RevocationRecord,
@@ -66,9 +69,11 @@ __all__ = [
     "MoveRecord",
     "ObjectStore",
     "Part",
+    "PartHeader",
     "Peer",
     "PeerPage",
     "Plan",
+    "ReadEnd",
     "RecipientRecord",
     "Record",
     "RevocationRecord",
@@ -77,5 +82,6 @@ __all__ = [
     "Sequencer",
     "TableEngine",
     "VerdictRecord",
+    "WantedPart",
     "WitnessStore",
 ]
