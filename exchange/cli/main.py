@@ -18,6 +18,7 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    river,
     search,
     verify,
 )
@@ -36,6 +37,7 @@ app.add_typer(agreement.app, name="agreement")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
