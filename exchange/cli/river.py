@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,7 +28,7 @@ from exchange.river.plain import decoded
 from exchange.river.sampling import advise
 from exchange.river.source import read_sources
 from exchange.river.standard import Standard, load_standard, national_standard
-from exchange.river.trace import Alarm, trace, trace_table
+from exchange.river.trace import Alarm, Candidate, trace, trace_table
 from exchange.river.trend import trends
 from exchange.river.verdict import river_verdicts, section_wording
 
@@ -327,9 +328,16 @@ def trace_command(
     network = _network(reader, reaches, hydraulics, crosswalk, on, regime)
     above = {name: _number(value) for name, value in read_pairs(excess, "--excess")}
     what = Alarm(read_place(alarm), read_instant(seen), above, hours, window, decay)
-    registers = read_pairs(source, "--source")
-    sources = [each for name, place in registers for each in read_sources(name, reader.read(place, name))]
-    found = trace(network, what, sources)
+    registers = [
+        read_sources(name, reader.read(place, name)) for name, place in read_pairs(source, "--source")
+    ]
+    found = trace(network, what, list(itertools.chain(*registers)))
+    _show_suspects(found)
+    if output:
+        write_table(trace_table(found), output)
+
+
+def _show_suspects(found: Sequence[Candidate]) -> None:
     table = Table("", "对象 suspect", "km · h", "得分 score", "理由 reasons", box=box.SIMPLE_HEAD)
     for rank, each in enumerate(found[:_SHOWN], 1):
         name = f"{escape(each.source.name)}\n[dim]{escape(each.source.code)} {each.source.kind}[/]"
@@ -342,8 +350,6 @@ def trace_command(
         )
         table.add_section()
     out.print(table)
-    if output:
-        write_table(trace_table(found), output)
 
 
 @app.command()
