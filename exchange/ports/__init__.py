@@ -12,6 +12,7 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    AttachmentStore,
     Peer,
     PeerPage,
     SealStore,
@@ -33,6 +34,7 @@ from exchange.ports.record import (
     Record,
     RevocationRecord,
     SealedKey,
+    StatementRecord,
 )
 from exchange.ports.store import (
     CertificateStore,
@@ -48,6 +50,7 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "Alarm",
+    "AttachmentStore",
     "BatchRecord",
     "CertificateRecord",
     "CertificateStore",
@@ -74,6 +77,7 @@ __all__ = [
     "SealStore",
     "SealedKey",
     "Sequencer",
+    "StatementRecord",
     "TableEngine",
     "WitnessStore",
 ]
