@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 _CHINA: Final = ZoneInfo("Asia/Shanghai")
+_HEX: Final = len("sha256:")
 KINDS: Final = {
     "assignment": "交办单",
     "supervision": "督办函",
@@ -208,21 +209,14 @@ def custody_(referral: Id, home: Home, hub: Hub = None) -> None:
     with connect(home, hub) as client:
         found = get_referral(client, find_referral(client, referral))
     payloads = (Envelope.from_json_bytes(move.envelope).payload for move in found.moves)
-    table = _table(
-        "when 时间", "step 环节", "by 经手", "holder 保管", "files 附件", "link 链", "previous 上一环"
-    )
+    table = _table("when 时间", "referral 经手 → 保管", "files 附件", "link 链")
     for link in custody([Move.parse(payload) for payload in payloads]):
-        files = str(len(link.attachments)) + (
-            f" [red]缺 missing {len(link.missing)}[/]" if link.missing else ""
-        )
+        lacks = f"\n[red]缺 missing {len(link.missing)}[/]" if link.missing else ""
         table.add_row(
-            link.at.astimezone(_CHINA).strftime("%Y-%m-%d %H:%M"),
-            f"{link.act} {ACTS[link.act]}",
-            str(link.by),
-            str(link.holder),
-            files,
-            link.id[7:19],
-            (link.previous or "")[7:19],
+            link.at.astimezone(_CHINA).strftime("%Y-%m-%d\n%H:%M:%S"),
+            f"{link.act} {ACTS[link.act]}\n{link.by} → {link.holder}",
+            f"{len(link.attachments)}{lacks}",
+            f"{link.id[_HEX:][:12]}\n← {(link.previous or '')[_HEX:][:12]}",
         )
     out.print(table)
 
@@ -264,22 +258,14 @@ def inbox(
 
 def _inbox(client: Client, awaited: bool, kinds: list[Kind], limit: int) -> None:
     me = str(client.profile.agency)
-    table = _table(
-        "id", "kind 类型", "title 标题", "state 状态", "from 来自", "to 交给", "left 剩余", "next 建议"
-    )
+    table = _table("id", "referral 事项", "state 状态", "left 剩余")
     found = list_referrals(client, awaited=awaited, kinds=kinds)
     for each, _ in zip(found, range(limit), strict=False):
-        step = f"[red]{_act_name(each.proposed)}[/]" if each.proposed else ""
-        table.add_row(
-            each.id[:8],
-            KINDS[_kind(each)],
-            escape(each.title),
-            f"{_state(each)}{'' if me in each.awaited else ' …'}",
-            each.issuer,
-            each.handler,
-            _left(each),
-            step,
-        )
+        kind = _kind(each)
+        title = f"{KINDS[kind]} [dim]{kind}[/]  {escape(each.title)}"
+        state = _state(each).replace(" ", "\n") + ("" if me in each.awaited else " …")
+        step = f"\n[red]建议 propose {_act_name(each.proposed)}[/]" if each.proposed else ""
+        table.add_row(each.id[:8], f"{title}\n{each.issuer} → {each.handler}{step}", state, _left(each))
     out.print(table if table.row_count else "nothing waits 没有待办")
 
 
@@ -288,11 +274,12 @@ def _left(each: referral_pb2.Referral) -> str:
     if not each.HasField("deadline"):
         return ""
     if each.overdue:
-        late = f"逾期 {-each.days_left} 日 / {-each.days_left} d late" if each.days_left else "已逾期 / late"
+        days = -each.days_left
+        late = f"逾期 {days} 工作日\n{days} days late" if days else "逾期\nlate"
         return f"[bold red]{late}[/]"
     if not each.days_left:
-        return f"[yellow]今日 today {_local(each.deadline)[-5:]}[/]"
-    text = f"{each.days_left} 工作日 / {each.days_left} wd"
+        return f"[yellow]今日 today\n{_last(each.deadline)}[/]"
+    text = f"{each.days_left} 工作日\n{each.days_left} working days"
     return f"[yellow]{text}[/]" if each.soon else text
 
 
@@ -312,7 +299,7 @@ def _show(found: referral_pb2.Referral) -> None:
     if about:
         out.print(f"about 事项      {escape(about)}", soft_wrap=True)
     if found.HasField("deadline"):
-        out.print(f"deadline 期限   {_local(found.deadline)}  {_left(found)}")
+        out.print(f"deadline 期限   {_local(found.deadline)}  {_left(found).replace(chr(10), ' / ')}")
     if found.HasField("extension_due_at"):
         out.print(f"extension 延期  {found.extension_days} 工作日 wd → {_local(found.extension_due_at)} ?")
     if found.awaited:
@@ -324,7 +311,7 @@ def _show(found: referral_pb2.Referral) -> None:
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold", no_wrap=not title.startswith("title"))
+        table.add_column(title, overflow="fold", no_wrap=not title.startswith("referral"))
     return table
 
 
@@ -339,6 +326,12 @@ def _state(found: referral_pb2.Referral) -> str:
 
 def _act_name(act: str) -> str:
     return f"{act} {ACTS[Act(act)]}"
+
+
+def _last(deadline: Timestamp) -> str:
+    """The hour that a deadline ends with: midnight is the end of the day before."""
+    hour = _local(deadline)[-5:]
+    return "24:00" if hour == "00:00" else hour
 
 
 def _local(instant: Timestamp) -> str:

@@ -89,8 +89,12 @@ class Attachments:
         self._most = most
         self._fetch = fetch
 
-    def incoming(self) -> Incoming:
-        """Somewhere for an attachment to arrive."""
+    def incoming(self, agency: AgencyId) -> Incoming:
+        """Somewhere for an attachment of one's own agency to arrive; raises PermissionDeniedError."""
+        if agency.jurisdiction != self._hub:
+            raise PermissionDeniedError(
+                f"{agency} speaks at the hub of its own jurisdiction", detail={"reason": "NOT_ITS_HUB"}
+            )
         return Incoming(self._spool, self._most)
 
     def keep(self, incoming: Incoming, agency: AgencyId) -> str:

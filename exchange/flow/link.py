@@ -1,9 +1,9 @@
 """What a hub does with each of its peers, for ever: follow its ledger, repeat its moves, mirror, and be witnessed.
 
 Four threads a peer. One follows: (1) hold the peer's head against the copy, (2) take pages as they come, (3) repeat
-moves of agreements and statements that concern this hub. One fetches (4) what may be mirrored. One has this hub's checkpoints cosigned
-by the peer. One asks now and then where the peer's datasets have rows, for the search. A link that breaks is tried
-again, later each time; what did not verify has raised an alarm, and nothing of it is shown.
+moves of agreements, and statements, that concern this hub. One fetches (4) what may be mirrored. One has this hub's
+checkpoints cosigned by the peer. One asks now and then where the peer's datasets have rows, for the search. A link that
+breaks is tried again, later each time; what did not verify has raised an alarm, and nothing of it is shown.
 """
 
 from __future__ import annotations

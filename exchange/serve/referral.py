@@ -134,7 +134,7 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         self, request_iterator: AsyncIterator[referral_pb2.PutAttachmentRequest], context: Context
     ) -> referral_pb2.PutAttachmentResponse:
         caller = self._gate.agency(context)
-        incoming = self._attachments.incoming()
+        incoming = self._attachments.incoming(caller)
         try:
             async for message in request_iterator:
                 if len(message.data) > _CHUNK:
