@@ -254,4 +254,4 @@ def test_on_one_hub_and_by_command(desks: Desks, capsys: pytest.CaptureFixture[s
 
 def test_hubs_stay_clean(desks: Desks) -> None:
     for hub in desks.hubs:
-        assert hechuan("hub", "fsck", hub.directory) == 0
+        assert hechuan("fsck", hub.directory) == 0
