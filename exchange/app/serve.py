@@ -24,6 +24,7 @@ from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
+from exchange.serve.raw import add_raw_stream
 from exchange.serve.referral import ReferralServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
@@ -36,6 +37,7 @@ from exchange.v1 import (
     federation_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    peer_pb2,
     peer_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
@@ -138,9 +140,7 @@ def _add_members(
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
-    limit, side = application.settings.limit, application.side
-    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage, side, limit)
-    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    _add_peer(application, federated, gate, feed, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(
@@ -150,7 +150,7 @@ def _add_members(
         application.side,
         application.clock,
         application.settings.agreement,
-        limit,
+        application.settings.limit,
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
@@ -162,7 +162,7 @@ def _add_members(
         federated.attachments,
         application.clock,
         application.settings.referral,
-        limit,
+        application.settings.limit,
     )
     referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
 
@@ -175,6 +175,25 @@ def _moves(application: Application) -> Callable[[str], int | None]:
         return next((found for book in books if (found := book.index_of(move)) is not None), None)
 
     return find
+
+
+def _add_peer(
+    application: Application, federated: Federated, gate: Gate, feed: Feed, server: grpc.aio.Server
+) -> None:
+    peer = PeerServicer(
+        gate,
+        application.ledger,
+        feed,
+        application.deliverer,
+        federated.witness,
+        federated.coverage,
+        application.side,
+        application.settings.limit,
+    )
+    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    add_raw_stream(
+        server, "exchange.v1.PeerService", "FetchParts", peer.FetchParts, peer_pb2.FetchPartsRequest
+    )
 
 
 def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:

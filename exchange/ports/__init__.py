@@ -13,9 +13,11 @@ from exchange.ports.engine import (
 from exchange.ports.federation import (
     AccessLog,
     AttachmentStore,
+    PartHeader,
     Peer,
     PeerPage,
     SealStore,
+    WantedPart,
     WitnessStore,
 )
 from exchange.ports.record import (
@@ -30,6 +32,7 @@ from exchange.ports.record import (
     Head,
     KeyRecord,
     MoveRecord,
+    ReadEnd,
     RecipientRecord,
     Record,
     RevocationRecord,
@@ -68,9 +71,11 @@ __all__ = [
     "MoveRecord",
     "ObjectStore",
     "Part",
+    "PartHeader",
     "Peer",
     "PeerPage",
     "Plan",
+    "ReadEnd",
     "RecipientRecord",
     "Record",
     "RevocationRecord",
@@ -79,5 +84,6 @@ __all__ = [
     "Sequencer",
     "StatementRecord",
     "TableEngine",
+    "WantedPart",
     "WitnessStore",
 ]
