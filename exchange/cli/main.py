@@ -18,8 +18,8 @@ from exchange.cli import (
     key,
     operate,
     partner,
-    river,
     referral,
+    river,
     search,
     verify,
 )
