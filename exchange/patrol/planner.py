@@ -1,0 +1,106 @@
+"""From an office to a plan: bound, tours, days, then improvement until the time is up.
+
+(1) a first plan by insertion, so that there always is one
+(2) every tour of every crew, and the bound
+(3) the same with both banks meeting; an integer choice among its tours
+(4) days and meetings for what was chosen
+(5) a few outings at a time taken apart and placed anew
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exchange.patrol.bound import relax
+from exchange.patrol.cost import Cost, cost_of
+from exchange.patrol.cover import columns_of, cover
+from exchange.patrol.crew import crews_of, tours_of
+from exchange.patrol.greedy import insert_all
+from exchange.patrol.improve import Improver
+from exchange.patrol.meeting import meeting_keys
+from exchange.patrol.model import Office, Plan, Stop, Tour
+from exchange.patrol.outing import Meetings
+from exchange.patrol.place import Placed, Rules, place
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, what it costs, what none can undercut, and how long the first one took in seconds."""
+
+    plan: Plan
+    cost: Cost
+    bound: float
+    first_seconds: float
+
+    @property
+    def gap(self) -> float:
+        """How much of the cost may be too much, at most."""
+        return 1 - self.bound / self.cost.whole if self.cost.whole else 0.0
+
+
+def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
+    """The best plan found in `seconds`."""
+    began = time.monotonic()
+    until = began + seconds
+    crews = crews_of(office)
+    rules, meetings = Rules(office, crews), Meetings(office, crews)
+    best = insert_all(rules, meetings)  # (1)
+    first = time.monotonic() - began
+    tours = [tours_of(office, crew) for crew in crews]
+    relaxed = relax(office, crews, tours, seconds / 6)  # (2)
+    cap = _cap(rules, best)
+    improver = Improver(rules, meetings, cap, seed)
+    keys = meeting_keys(office, tours)
+    met = relax(office, crews, tours, seconds / 6, keys, relaxed.pool)  # (3)
+    chosen = cover(rules, columns_of(rules, tours, keys, met), cap, meetings, seconds / 5)
+    wanted = improver.missing(())
+    placed = place(rules, list(dict.fromkeys(chosen)), (), wanted, cap, seconds / 6)  # (4)
+    best = min((best, placed), key=improver.value)
+    best = improver.run(best, until)  # (5)
+    made = plan_of(rules, best)
+    return Planned(made, cost_of(office, made), relaxed.bound, first)
+
+
+def _cap(rules: Rules, placed: Sequence[Placed]) -> dict[int, float]:
+    """Fair shares of the work that a first plan has."""
+    work: dict[str, float] = defaultdict(float)
+    for each in placed:
+        for leg in each.outing.legs:
+            work[rules.crews[leg.crew].side] += leg.work
+    return {crew: most for side, whole in work.items() for crew, most in rules.share(whole, side).items()}
+
+
+def plan_of(rules: Rules, placed: Sequence[Placed]) -> Plan:
+    """Teams for the crews' tours: who was on it before, or has done least."""
+    office = rules.office
+    before = {(tour.day, tour.team) for tour in (office.before.tours if office.before else ())}
+    promised = {(visit.day, visit.team) for visit in office.locked}
+    done: dict[int, int] = defaultdict(int)
+    busy: set[tuple[int, int]] = set()
+    tours = []
+    for each in sorted(placed, key=lambda each: each.day):
+        for leg in each.outing.legs:
+            crew = rules.crews[leg.crew]
+            able = [
+                team
+                for team in crew.teams
+                if each.day in office.teams[team].days and (each.day, team) not in busy
+            ]
+            team = min(
+                able,
+                key=lambda at: (
+                    (each.day, office.teams[at].code) not in promised,
+                    (each.day, office.teams[at].code) not in before,
+                    done[at],
+                ),
+            )
+            busy.add((each.day, team))
+            done[team] += leg.work
+            stops = tuple(
+                Stop(office.reaches[stop].code, start) for stop, start in zip(leg.stops, leg.starts, strict=True)
+            )
+            tours.append(Tour(office.teams[team].code, each.day, stops))
+    return Plan(tuple(sorted(tours, key=lambda tour: (tour.day, tour.team))))
