@@ -38,11 +38,13 @@ def columns_of(
     """The cheapest by reduced cost of what the relaxation priced."""
     office, found = rules.office, []
     for at, (crew, each, rows) in enumerate(zip(rules.crews, tours, relaxed.pool, strict=True)):
-        cost = office.weights.travel * each.travel[rows] + office.weights.outing
-        worth = relaxed.worth[crew.side][each.stops[rows]].sum(axis=1) + relaxed.toll(crew.side, keys[at][rows])
-        for row, price, reduced in zip(rows, cost, cost - worth - relaxed.minute[at] * each.work[rows] + relaxed.day[at], strict=True):
-            way = Way(at, frozenset(int(stop) for stop in each.stops[row] if stop >= 0))
-            found.append((float(reduced), len(found), Column(way, float(price), int(each.work[row]), int(keys[at][row]))))
+        some, key = each.take(rows), keys[at][rows]
+        reduced = relaxed.prices.reduced(office, at, crew.side, some, key)
+        cost = office.weights.travel * some.travel + office.weights.outing
+        for row in range(len(some)):
+            way = Way(at, frozenset(int(stop) for stop in some.stops[row] if stop >= 0))
+            column = Column(way, float(cost[row]), int(some.work[row]), int(key[row]))
+            found.append((float(reduced[row]), len(found), column))
     return [column for _, _, column in sorted(found)[:_KEEP]]
 
 

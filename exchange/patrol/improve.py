@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from exchange.patrol.crew import tours_of
+from exchange.patrol.bound import Prices
+from exchange.patrol.crew import Tours, tours_of
 from exchange.patrol.outing import Meetings, Outing, Way
 from exchange.patrol.place import Placed, Rules, place
 
@@ -23,10 +25,13 @@ _TURN_SECONDS: Final = 2.0
 class Improver:
     """Large neighbourhood search from a given start."""
 
-    def __init__(self, rules: Rules, meetings: Meetings, cap: dict[int, float], seed: int = 1) -> None:
+    def __init__(
+        self, rules: Rules, meetings: Meetings, cap: dict[int, float], prices: Prices | None = None, seed: int = 1
+    ) -> None:
         self._rules = rules
         self._meetings = meetings
         self._cap = cap
+        self._prices = prices
         self._random = np.random.default_rng(seed)
         travel = rules.office.travel[: len(rules.office.reaches), : len(rules.office.reaches)]
         self._near = np.argsort(travel, axis=1, kind="stable")
@@ -84,6 +89,15 @@ class Improver:
                     tried.clear()
                 yield int(self._random.integers(len(self._rules.office.reaches)))
 
+    def _worth(self, at: int, side: str, tours: Tours) -> NDArray[np.float64]:
+        """What makes a tour promising, least first."""
+        office = self._rules.office
+        if self._prices is not None:
+            return self._prices.reduced(office, at, side, tours, None)
+        cost = office.weights.travel * tours.travel + office.weights.outing
+        each: NDArray[np.float64] = cost / np.maximum(1, (tours.stops >= 0).sum(axis=1))
+        return each
+
     def _turn(self, placed: Sequence[Placed], seed: int, seconds: float) -> list[Placed]:
         rank = {int(at): number for number, at in enumerate(self._near[seed])}
         order = sorted(
@@ -99,7 +113,14 @@ class Improver:
         fixed = [each for each in placed if id(each) not in gone]
         wanted = {key: True for key in self.missing(fixed) if key[0] in reaches}
         outings = self.outings(reaches, [each.outing for each in freed])
-        return [*fixed, *place(self._rules, outings, fixed, wanted, self._cap, seconds, freed)]
+        days = {each.day for each in freed}
+        for at, part in self.missing(placed):
+            if at in reaches:
+                visits = self._rules.office.reaches[at].visits
+                days |= {day for day in self._rules.days[at] if self._rules.office.part(day, visits) == part}
+        days |= {int(day) for day in self._random.integers(self._rules.office.days, size=_DAYS)}
+        found = place(self._rules, outings, fixed, wanted, self._cap, seconds, freed, frozenset(days))
+        return [*fixed, *found]
 
     def outings(self, reaches: set[int], known: Sequence[Outing] = ()) -> list[Outing]:
         """Outings among a few reaches: `known`, and the cheapest of what every crew could do."""
@@ -108,8 +129,7 @@ class Improver:
         joint: dict[frozenset[int], dict[str, list[Way]]] = {}
         for at, crew in enumerate(crews):
             tours = tours_of(office, crew, sorted(reaches))
-            each = tours.travel + office.weights.outing
-            for row in np.argsort(each / np.maximum(1, (tours.stops >= 0).sum(axis=1)), kind="stable")[:_EACH]:
+            for row in np.argsort(self._worth(at, crew.side, tours), kind="stable")[:_EACH]:
                 way = Way(at, frozenset(int(stop) for stop in tours.stops[row] if stop >= 0))
                 met = frozenset(stop for stop in way.stops if office.reaches[stop].joint)
                 if met:

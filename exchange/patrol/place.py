@@ -74,18 +74,24 @@ def place(
     cap: Mapping[int, float],
     seconds: float,
     hint: Sequence[Placed] = (),
+    days: frozenset[int] | None = None,
 ) -> list[Placed]:
     """Days for as many of `outings` as the wanted visits need, beside what is fixed, at least cost.
 
     `wanted`: (reach, part) that `fixed` does not meet. `cap`: minutes of work of a crew before they count as uneven. An outing
-    may be made on several days. What cannot be met is left out.
+    may be made on several days, of `days` only if they are given. What cannot be met is left out.
     """
-    return _Placing(rules, outings, fixed, cap).solve(wanted, seconds, hint)
+    return _Placing(rules, outings, fixed, cap, days).solve(wanted, seconds, hint)
 
 
 class _Placing:
     def __init__(
-        self, rules: Rules, outings: Sequence[Outing], fixed: Sequence[Placed], cap: Mapping[int, float]
+        self,
+        rules: Rules,
+        outings: Sequence[Outing],
+        fixed: Sequence[Placed],
+        cap: Mapping[int, float],
+        days: frozenset[int] | None,
     ) -> None:
         self._rules = rules
         self._model: Any = cp_model.CpModel()
@@ -104,6 +110,8 @@ class _Placing:
                 worked[leg.crew] += leg.work
         for at, outing in enumerate(outings):
             for day in rules.open(outing):
+                if days is not None and day not in days:
+                    continue
                 if any((reach, day) in self._done for reach in outing.reaches):
                     continue
                 if any(used[leg.crew, day] >= rules.free[leg.crew][day] for leg in outing.legs):

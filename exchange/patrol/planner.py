@@ -13,17 +13,24 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from exchange.patrol.bound import relax
+import numpy as np
+from numpy.typing import NDArray
+
+from exchange.patrol.bound import Relaxation, relax
 from exchange.patrol.cost import Cost, cost_of
 from exchange.patrol.cover import columns_of, cover
-from exchange.patrol.crew import crews_of, tours_of
+from exchange.patrol.crew import Tours, crews_of, tours_of
 from exchange.patrol.greedy import insert_all
 from exchange.patrol.improve import Improver
 from exchange.patrol.meeting import meeting_keys
 from exchange.patrol.model import Office, Plan, Stop, Tour
 from exchange.patrol.outing import Meetings
 from exchange.patrol.place import Placed, Rules, place
+
+
+_NEAR: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,10 @@ def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
     tours = [tours_of(office, crew) for crew in crews]
     relaxed = relax(office, crews, tours, seconds / 6)  # (2)
     cap = _cap(rules, best)
-    improver = Improver(rules, meetings, cap, seed)
+    improver = Improver(rules, meetings, cap, relaxed.prices, seed)
+    tours, start = _promising(rules, tours, relaxed)
     keys = meeting_keys(office, tours)
-    met = relax(office, crews, tours, seconds / 6, keys, relaxed.pool)  # (3)
+    met = relax(office, crews, tours, seconds / 6, keys, start)  # (3)
     chosen = cover(rules, columns_of(rules, tours, keys, met), cap, meetings, seconds / 5)
     wanted = improver.missing(())
     placed = place(rules, list(dict.fromkeys(chosen)), (), wanted, cap, seconds / 6)  # (4)
@@ -62,6 +70,19 @@ def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
     best = improver.run(best, until)  # (5)
     made = plan_of(rules, best)
     return Planned(made, cost_of(office, made), relaxed.bound, first)
+
+
+def _promising(
+    rules: Rules, tours: Sequence[Tours], relaxed: Relaxation
+) -> tuple[list[Tours], list[NDArray[np.intp]]]:
+    """The tours that are not far from paying for themselves, and where the relaxation's own are among them."""
+    found, start = [], []
+    for at, (crew, each, pool) in enumerate(zip(rules.crews, tours, relaxed.pool, strict=True)):
+        near = relaxed.prices.reduced(rules.office, at, crew.side, each, None) < _NEAR
+        near[pool] = True
+        found.append(each.take(near))
+        start.append((np.cumsum(near) - 1)[pool])
+    return found, start
 
 
 def _cap(rules: Rules, placed: Sequence[Placed]) -> dict[int, float]:
