@@ -49,12 +49,7 @@ def unmet_of(office: Office, plan: Plan) -> list[tuple[int, int]]:
     for visit in plan.visits():
         at = index[visit.reach]
         met.add((at, office.part(visit.day, office.reaches[at].visits)))
-    return [
-        (at, part)
-        for at, reach in enumerate(office.reaches)
-        for part in range(reach.visits)
-        if (at, part) not in met
-    ]
+    return [key for key in office.wanted() if key not in met]
 
 
 def _travel_and_work(office: Office, plan: Plan) -> tuple[dict[str, int], dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from exchange.patrol.outing import Meetings, Outing, Way
 from exchange.patrol.place import Placed, Rules
@@ -12,14 +12,16 @@ Slot = tuple[int, int]
 
 def insert_all(rules: Rules, meetings: Meetings) -> list[Placed]:
     """Every visit that fits; what is promised first, then joint reaches, then by risk."""
-    return _Insertion(rules, meetings).run()
+    return Insertion(rules, meetings).run()
 
 
-class _Insertion:
-    def __init__(self, rules: Rules, meetings: Meetings) -> None:
+class Insertion:
+    """Puts visits into a growing plan. `placed`: what there is already."""
+
+    def __init__(self, rules: Rules, meetings: Meetings, placed: Sequence[Placed] = ()) -> None:
         self._rules = rules
         self._meetings = meetings
-        self._placed: list[Placed] = []
+        self._placed = list(placed)
         self._used: dict[Slot, int] = {}
         self._days: dict[int, set[int]] = {}
         self._able = [
@@ -30,6 +32,12 @@ class _Insertion:
             for number, reach in enumerate(rules.office.reaches)
         ]
 
+        for each in placed:
+            for leg in each.outing.legs:
+                self._used[leg.crew, each.day] = self._used.get((leg.crew, each.day), 0) + 1
+            for at in each.outing.reaches:
+                self._days.setdefault(at, set()).add(each.day)
+
     def run(self) -> list[Placed]:
         office = self._rules.office
         for day, reach, crew in sorted(self._rules.locked):
@@ -38,13 +46,18 @@ class _Insertion:
             range(len(office.reaches)),
             key=lambda at: (not office.reaches[at].joint, -office.reaches[at].visits, -office.reaches[at].risk),
         )
-        for at in order:
-            visits = office.reaches[at].visits
-            for part in range(visits):
-                days = [day for day in self._rules.days[at] if office.part(day, visits) == part]
-                if not self._days.get(at, set()) & set(days):
-                    self._best(at, days)
+        rank = {at: number for number, at in enumerate(order)}
+        for at, part in sorted(office.wanted(), key=lambda key: (rank[key[0]], key[1])):
+            self.insert(at, part)
         return self._placed
+
+    def insert(self, reach: int, part: int) -> bool:
+        """Whether a part of the period has its visit, now if not before."""
+        days = self._rules.office.days_of(part, self._rules.office.reaches[reach].visits)
+        if not self._days.get(reach, set()) & set(days):
+            closed = self._rules.office.reaches[reach].closed
+            self._best(reach, [day for day in days if day not in closed])
+        return bool(self._days.get(reach, set()) & set(days))
 
     def _best(self, reach: int, days: list[int], crew: int | None = None) -> None:
         apart = self._rules.office.reaches[reach].apart

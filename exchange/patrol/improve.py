@@ -69,12 +69,7 @@ class Improver:
         met = {
             (at, office.part(each.day, office.reaches[at].visits)) for each in placed for at in each.outing.reaches
         }
-        return {
-            (at, part): True
-            for at, reach in enumerate(office.reaches)
-            for part in range(reach.visits)
-            if (at, part) not in met
-        }
+        return {key: True for key in office.wanted() if key not in met}
 
     def _seeds(self, placed: list[Placed]) -> Iterator[int]:
         """Reaches to begin at: what is missing first, then any."""
@@ -116,8 +111,7 @@ class Improver:
         days = {each.day for each in freed}
         for at, part in self.missing(placed):
             if at in reaches:
-                visits = self._rules.office.reaches[at].visits
-                days |= {day for day in self._rules.days[at] if self._rules.office.part(day, visits) == part}
+                days.update(self._rules.office.days_of(part, self._rules.office.reaches[at].visits))
         days |= {int(day) for day in self._random.integers(self._rules.office.days, size=_DAYS)}
         found = place(self._rules, outings, fixed, wanted, self._cap, seconds, freed, frozenset(days))
         return [*fixed, *found]

@@ -76,7 +76,7 @@ class Weights:
     outing: float = 60.0
     uneven: float = 0.5
     tolerance: float = 0.25
-    moved: float = 30.0
+    moved: float = 120.0
     unmet: float = 2000.0
 
 
@@ -125,7 +125,7 @@ class Office:
 
     `travel`: whole minutes between sites, shape (sites, sites), symmetric, no detour shorter than the direct way; sites are
     the reaches in their order, then the distinct homes of the teams in the order of their first team. `locked`: visits that
-    were promised. `before`: the plan that stands, for stability.
+    were promised. `waived`: (reach, part) that an authority lets go. `before`: the plan that stands, for stability.
     """
 
     start: date
@@ -135,6 +135,7 @@ class Office:
     travel: NDArray[np.int32]
     weights: Weights = field(default_factory=Weights)
     locked: frozenset[Visit] = frozenset()
+    waived: frozenset[tuple[str, int]] = frozenset()
     before: Plan | None = None
 
     def date_of(self, day: int) -> date:
@@ -144,6 +145,18 @@ class Office:
     def part(self, day: int, visits: int) -> int:
         """Which of `visits` equal parts of the period a day lies in."""
         return day * visits // self.days
+
+    def days_of(self, part: int, visits: int) -> range:
+        """The days of a part."""
+        first, last = (-(-at * self.days // visits) for at in (part, part + 1))
+        return range(first, last)
+
+    def wanted(self) -> Iterator[tuple[int, int]]:
+        """(index of a reach, part) of every visit that is asked for."""
+        for at, reach in enumerate(self.reaches):
+            for part in range(reach.visits):
+                if (reach.code, part) not in self.waived:
+                    yield at, part
 
     @property
     def homes(self) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ class Meetings:
         self._known: dict[tuple[Way, ...], Outing | None] = {}
 
     def outing(self, *ways: Way) -> Outing | None:
-        """The quickest outing along one or two ways; None if there is none in the crews' hours."""
+        """The quickest outing along one or two ways; None if there is none in the crews' hours, or for more ways."""
+        if len(ways) > 2:
+            return None
         if ways not in self._known:
             self._known[ways] = min(self._all(ways), key=lambda each: each.cost(self._office), default=None)
         return self._known[ways]

@@ -18,14 +18,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from exchange.patrol.assign import placed_of, plan_of
 from exchange.patrol.bound import Relaxation, relax
 from exchange.patrol.cost import Cost, cost_of
 from exchange.patrol.cover import columns_of, cover
 from exchange.patrol.crew import Tours, crews_of, tours_of
-from exchange.patrol.greedy import insert_all
+from exchange.patrol.greedy import Insertion, insert_all
 from exchange.patrol.improve import Improver
 from exchange.patrol.meeting import meeting_keys
-from exchange.patrol.model import Office, Plan, Stop, Tour
+from exchange.patrol.model import Office, Plan
 from exchange.patrol.outing import Meetings
 from exchange.patrol.place import Placed, Rules, place
 
@@ -94,34 +95,12 @@ def _cap(rules: Rules, placed: Sequence[Placed]) -> dict[int, float]:
     return {crew: most for side, whole in work.items() for crew, most in rules.share(whole, side).items()}
 
 
-def plan_of(rules: Rules, placed: Sequence[Placed]) -> Plan:
-    """Teams for the crews' tours: who was on it before, or has done least."""
-    office = rules.office
-    before = {(tour.day, tour.team) for tour in (office.before.tours if office.before else ())}
-    promised = {(visit.day, visit.team) for visit in office.locked}
-    done: dict[int, int] = defaultdict(int)
-    busy: set[tuple[int, int]] = set()
-    tours = []
-    for each in sorted(placed, key=lambda each: each.day):
-        for leg in each.outing.legs:
-            crew = rules.crews[leg.crew]
-            able = [
-                team
-                for team in crew.teams
-                if each.day in office.teams[team].days and (each.day, team) not in busy
-            ]
-            team = min(
-                able,
-                key=lambda at: (
-                    (each.day, office.teams[at].code) not in promised,
-                    (each.day, office.teams[at].code) not in before,
-                    done[at],
-                ),
-            )
-            busy.add((each.day, team))
-            done[team] += leg.work
-            stops = tuple(
-                Stop(office.reaches[stop].code, start) for stop, start in zip(leg.stops, leg.starts, strict=True)
-            )
-            tours.append(Tour(office.teams[team].code, each.day, stops))
-    return Plan(tuple(sorted(tours, key=lambda tour: (tour.day, tour.team))))
+def replan(office: Office, seconds: float = 4.0, seed: int = 1) -> Plan:
+    """`office.before` mended where it no longer holds: little else moves, for what moves costs."""
+    until = time.monotonic() + seconds
+    crews = crews_of(office)
+    rules, meetings = Rules(office, crews), Meetings(office, crews)
+    kept = placed_of(rules, office.before or Plan())
+    start = Insertion(rules, meetings, kept).run()
+    improver = Improver(rules, meetings, _cap(rules, start), None, seed)
+    return plan_of(rules, improver.run(start, until))
