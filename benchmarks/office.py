@@ -32,7 +32,11 @@ def made_office(reaches: int, teams: int, days: int = 30, seed: int = 1) -> Offi
         side = SIDES[int(places[at, 0] > width / 2)]
         risk = round(float(random.beta(2, 4)), 2)
         visits = 4 if risk > 0.6 else 2 if risk > 0.3 else 1
-        closed = frozenset(int(day) for day in random.choice(days, 2, replace=False)) if at % 10 == 0 else frozenset()
+        closed = (
+            frozenset(int(day) for day in random.choice(days, 2, replace=False))
+            if at % 10 == 0
+            else frozenset()
+        )
         made.append(
             Reach(
                 code=f"R{at:03d}",
@@ -113,4 +117,5 @@ def _degrees(place: np.ndarray) -> tuple[float, float]:
 def _minutes(sites: np.ndarray) -> np.ndarray:
     """Rounded up, so that no detour is shorter than the direct way."""
     away = np.hypot(*(sites[:, None, :] - sites[None, :, :]).transpose(2, 0, 1))
-    return np.ceil(away * _DETOUR / _SPEED * 60).astype(np.int32)
+    minutes: np.ndarray = np.ceil(away * _DETOUR / _SPEED * 60).astype(np.int32)
+    return minutes

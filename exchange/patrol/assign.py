@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from exchange.patrol.model import Office, Plan, Stop, Tour
 from exchange.patrol.outing import Leg, Outing
@@ -89,6 +90,6 @@ def _leg(rules: Rules, index: dict[str, int], crew: int, tour: Tour) -> Leg:
     office, home = rules.office, rules.crews[crew].home
     stops = tuple(index[stop.reach] for stop in tour.stops)
     sites = [home, *stops, home]
-    travel = sum(int(office.travel[a, b]) for a, b in zip(sites, sites[1:], strict=False))
+    travel = sum(int(office.travel[a, b]) for a, b in pairwise(sites))
     work = travel + sum(office.reaches[at].minutes for at in stops)
     return Leg(crew, stops, tuple(stop.start for stop in tour.stops), travel, work)

@@ -1,7 +1,8 @@
 """What no plan can undercut: a linear programme over every tour of every crew.
 
-It forgets on which days tours are made, that both banks must meet, fairness and stability, and lets tours be shares of one: each of that
-only makes a plan dearer. Columns are made as they are wanted; the bound is Lagrange's, so it holds whenever the clock stops.
+It forgets on which days tours are made, that both banks must meet, who of a crew goes and what was planned before,
+and lets tours be shares of one: each of that only makes a plan dearer. Columns are made as they are wanted;
+the bound is Lagrange's, so it holds whenever the clock stops.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ Keys = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the optimum pays: for a visit, by side and reach (a last element for no stop); for a team's day and for a minute of work,
-    by crew; for meeting under each key."""
+    """What the optimum pays: for a visit, by side and reach (a last element for no stop); for a team's day
+    and for a minute of work, by crew; for meeting under each key.
+    """
 
     visit: dict[str, Floats]
     day: Floats
@@ -35,9 +37,13 @@ class Prices:
     meeting: Floats
 
     def reduced(self, office: Office, crew: int, side: str, tours: Tours, keys: Keys | None) -> Floats:
-        """How far each tour is from paying for itself; below zero it would make the optimum cheaper. Shape (tours,)."""
+        """How far each tour is from paying for itself; below zero it would make the optimum cheaper. Shape
+        (tours,).
+        """
         weights = office.weights
-        cost: Floats = weights.travel * tours.travel + weights.outing - self.visit[side][tours.stops].sum(axis=1)
+        cost: Floats = (
+            weights.travel * tours.travel + weights.outing - self.visit[side][tours.stops].sum(axis=1)
+        )
         cost += self.day[crew] - self.minute[crew] * tours.work
         if keys is not None:
             cost -= (1 if side == max(self.visit) else -1) * self.meeting[keys]
@@ -63,12 +69,13 @@ def relax(
 ) -> Relaxation:
     """Solve the relaxation, or stop after `seconds` with a bound that still holds.
 
-    With `keys` (from `meeting_keys`) tours of both sides that meet have to be as many: tighter, and no longer a bound for
-    plans in which a team meets two others on one day. `start`: a pool to begin with.
+    With `keys` (from `meeting_keys`) tours of both sides that meet have to be as many: tighter, and no longer
+    a bound for plans in which a team meets two others on one day. `start`: a pool to begin with.
     """
     master = _Master(office, crews, 1 + max((int(each.max(initial=0)) for each in keys or ()), default=0))
     until, best = time.monotonic() + seconds, -np.inf
     pool: list[set[int]] = [set() for _ in crews]
+    visits = office.visits()
 
     def take(at: int, rows: NDArray[np.intp]) -> int:
         news = [int(row) for row in rows if row not in pool[at]]
@@ -82,7 +89,7 @@ def relax(
     while True:
         prices, value = master.solve()
         bound = sum(
-            float(prices.visit[side][at]) * reach.visits
+            float(prices.visit[side][at]) * visits[at]
             for at, reach in enumerate(office.reaches)
             for side in reach.sides
         )
@@ -90,7 +97,7 @@ def relax(
         for at, crew in enumerate(crews):
             bound -= master.limit[at] * float(prices.day[at])
             if len(tours[at]):
-                reduced = prices.reduced(office, at, crew.side, tours[at], keys and keys[at])
+                reduced = prices.reduced(office, at, crew.side, tours[at], None if keys is None else keys[at])
                 bound += master.limit[at] * min(0.0, float(reduced.min()))
                 few = np.argpartition(reduced, min(_ROUND, len(reduced)) - 1)[:_ROUND]
                 news += take(at, few[reduced[few] < -_ENOUGH])
@@ -109,15 +116,15 @@ class _Master:
         self._solver: Any = pywraplp.Solver.CreateSolver("GLOP")
         self._visits: dict[tuple[str, int], Any] = {}
         self.limit = [int(crew.free(office).sum()) for crew in crews]
-        most = self._solver.infinity()
+        most, visits = self._solver.infinity(), office.visits()
         for at, reach in enumerate(office.reaches):
             for side in reach.sides:
-                self._visits[side, at] = self._solver.Constraint(reach.visits, most)
+                self._visits[side, at] = self._solver.Constraint(visits[at], most)
                 self._slack(self._visits[side, at], office.weights.unmet * (1 + reach.risk))
         self._days = [self._solver.Constraint(-limit, most) for limit in self.limit]
         self._work = [self._solver.Constraint(0, 0) for _ in crews]
         self._meet: dict[int, Any] = {}
-        self._sides = tuple(sorted({side for side, _ in self._visits}))
+        self._sides = tuple(sorted({side for side, _ in self._visits} | {crew.side for crew in crews}))
         self._share()
 
     def _slack(self, row: Any, price: float) -> None:
@@ -132,7 +139,9 @@ class _Master:
         for at, crew in enumerate(self._crews):
             self._work[at].SetCoefficient(work[at], -1)
             mine = [other for other, one in enumerate(self._crews) if one.side == crew.side]
-            share = (1 + weights.tolerance) * self.limit[at] / max(1, sum(self.limit[other] for other in mine))
+            share = (
+                (1 + weights.tolerance) * self.limit[at] / max(1, sum(self.limit[other] for other in mine))
+            )
             row = self._solver.Constraint(0, self._solver.infinity())
             self._slack(row, weights.uneven)
             for other in mine:
@@ -142,7 +151,9 @@ class _Master:
         """One more column."""
         weights, side = self._office.weights, self._crews[crew].side
         tour = self._solver.NumVar(0, self._solver.infinity(), "")
-        self._solver.Objective().SetCoefficient(tour, float(weights.travel * tours.travel[row] + weights.outing))
+        self._solver.Objective().SetCoefficient(
+            tour, float(weights.travel * tours.travel[row] + weights.outing)
+        )
         self._days[crew].SetCoefficient(tour, -1)
         self._work[crew].SetCoefficient(tour, int(tours.work[row]))
         for stop in tours.stops[row]:

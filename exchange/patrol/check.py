@@ -100,7 +100,9 @@ class _Checker:
                 continue
             where = f"{code} {self._office.date_of(day)}"
             if sorted(side for side, _ in present) != sorted(reach.sides):
-                yield Breach("together", f"{where} 应由 {'、'.join(reach.sides)} 各一队 / one team of each side")
+                yield Breach(
+                    "together", f"{where} 应由 {'、'.join(reach.sides)} 各一队 / one team of each side"
+                )
             elif len({start for _, start in present}) > 1:
                 yield Breach("together", f"{where} 双方时间不一 / the sides come at different minutes")
 

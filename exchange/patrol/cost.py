@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 
 from exchange.patrol.model import Office, Plan
 
@@ -61,7 +62,7 @@ def _travel_and_work(office: Office, plan: Plan) -> tuple[dict[str, int], dict[s
     for tour in plan.tours:
         stops = [index[stop.reach] for stop in tour.stops]
         sites = [home[tour.team], *stops, home[tour.team]]
-        gone = sum(int(office.travel[a, b]) for a, b in zip(sites, sites[1:], strict=False))
+        gone = sum(int(office.travel[a, b]) for a, b in pairwise(sites))
         travel[tour.team] += gone
         work[tour.team] += gone + sum(office.reaches[at].minutes for at in stops)
     return travel, work

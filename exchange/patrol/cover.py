@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ortools.linear_solver import pywraplp
 
 from exchange.patrol.bound import Relaxation
-from exchange.patrol.crew import Crew, Tours
+from exchange.patrol.crew import Tours
 from exchange.patrol.outing import Meetings, Outing, Way
 from exchange.patrol.place import Rules
 
@@ -36,7 +36,8 @@ def columns_of(
     relaxed: Relaxation,
 ) -> list[Column]:
     """The cheapest by reduced cost of what the relaxation priced."""
-    office, found = rules.office, []
+    office = rules.office
+    found: list[tuple[float, int, Column]] = []
     for at, (crew, each, rows) in enumerate(zip(rules.crews, tours, relaxed.pool, strict=True)):
         some, key = each.take(rows), keys[at][rows]
         reduced = relaxed.prices.reduced(office, at, crew.side, some, key)
@@ -51,17 +52,20 @@ def columns_of(
 def cover(
     rules: Rules, columns: Sequence[Column], cap: dict[int, float], meetings: Meetings, seconds: float
 ) -> list[Outing]:
-    """Outings that together visit every reach as often as it wants; distinct ones, each once for every time it is chosen."""
+    """Outings that together visit every reach as often as it wants; distinct ones, each once for every time
+    it is chosen.
+    """
     office = rules.office
+    wanted = office.visits()
     solver: Any = pywraplp.Solver.CreateSolver("SCIP")
     solver.SetTimeLimit(int(seconds * 1000))
     visits = {
-        (side, at): solver.Constraint(reach.visits, solver.infinity())
+        (side, at): solver.Constraint(wanted[at], solver.infinity())
         for at, reach in enumerate(office.reaches)
         for side in reach.sides
     }
     for (_, at), row in visits.items():
-        missed = solver.IntVar(0, office.reaches[at].visits, "")
+        missed = solver.IntVar(0, wanted[at], "")
         row.SetCoefficient(missed, 1)
         solver.Objective().SetCoefficient(missed, office.weights.unmet * (1 + office.reaches[at].risk))
     days = [solver.Constraint(0, int(free.sum())) for free in rules.free]
@@ -90,7 +94,9 @@ def cover(
     if solver.Solve() not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
         return []
     picked = [
-        column for column, times in zip(columns, chosen, strict=True) for _ in range(round(times.solution_value()))
+        column
+        for column, times in zip(columns, chosen, strict=True)
+        for _ in range(round(times.solution_value()))
     ]
     return _paired(picked, [crew.side for crew in rules.crews], meetings)
 
@@ -103,9 +109,13 @@ def _paired(picked: Sequence[Column], side: Sequence[str], meetings: Meetings) -
         first = [each for each in mine if side[each.way.crew] == min(side)]
         second = [each for each in mine if side[each.way.crew] != min(side)]
         for one in first:
-            made = [(outing, other) for other in second if (outing := meetings.outing(one.way, other.way))]
-            if made:
-                outing, other = min(made, key=lambda pair: sum(leg.travel for leg in pair[0].legs))
+            partners = [
+                (outing, other)
+                for other in second
+                if (outing := meetings.outing(one.way, other.way)) is not None
+            ]
+            if partners:
+                outing, other = min(partners, key=lambda pair: sum(leg.travel for leg in pair[0].legs))
                 second.remove(other)
                 found.append(outing)
     return found

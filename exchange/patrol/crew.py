@@ -1,7 +1,8 @@
 """Every tour that a crew can make in a day.
 
-Teams of one home, skills and hours are one crew: what one of them can do in a day, each can. With at most a handful of
-stops and a limit on how far a team goes, the tours of a crew can be counted out, and a bound over all of them is a bound.
+Teams of one home, skills and hours are one crew: what one of them can do in a day, each can. With at most a
+handful of stops and a limit on how far a team goes, the tours of a crew can be counted out, and a bound over
+all of them is a bound.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Interchangeable teams. `home`: site of their home. `reach`: indexes of the reaches they may visit, ascending."""
+    """Interchangeable teams. `home`: site of their home. `reach`: indexes of the reaches they may visit,
+    ascending.
+    """
 
     teams: tuple[int, ...]
     side: str
@@ -43,8 +46,8 @@ class Crew:
 class Tours:
     """Tours of one crew, each a set of reaches in its quickest order.
 
-    `stops`: indexes of reaches in the order of the way, -1 behind the last; shape (tours, most stops). `travel`, `work`: minutes
-    on the road, and with the time on the spot; shape (tours,).
+    `stops`: indexes of reaches in the order of the way, -1 behind the last; shape (tours, most stops).
+    `travel`, `work`: minutes on the road, and with the time on the spot; shape (tours,).
     """
 
     stops: Ints
@@ -95,7 +98,9 @@ def _within(office: Office, team: Team, home: int) -> Ints:
 
 
 def tours_of(office: Office, crew: Crew, only: Sequence[int] | None = None) -> Tours:
-    """All of a crew's tours, or those among the reaches `only`. A set that is too long has no longer set within hours."""
+    """All of a crew's tours, or those among the reaches `only`. A set that is too long has no longer set
+    within hours.
+    """
     spot = np.array([reach.minutes for reach in office.reaches], np.int32)
     pool = crew.reach if only is None else np.intersect1d(crew.reach, np.array(sorted(only), np.int32))
     sets = np.empty((1, 0), np.int32)
@@ -107,8 +112,10 @@ def tours_of(office: Office, crew: Crew, only: Sequence[int] | None = None) -> T
         level = _joined(parts, size)
         found.append(level)
         sets = np.sort(level.stops, axis=1)
-    return _joined(found, crew.stops) if found else Tours(
-        np.empty((0, crew.stops), np.int32), np.empty(0, np.int32), np.empty(0, np.int32)
+    return (
+        _joined(found, crew.stops)
+        if found
+        else Tours(np.empty((0, crew.stops), np.int32), np.empty(0, np.int32), np.empty(0, np.int32))
     )
 
 

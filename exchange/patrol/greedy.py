@@ -44,7 +44,11 @@ class Insertion:
             self._best(reach, [day], crew)
         order = sorted(
             range(len(office.reaches)),
-            key=lambda at: (not office.reaches[at].joint, -office.reaches[at].visits, -office.reaches[at].risk),
+            key=lambda at: (
+                not office.reaches[at].joint,
+                -office.reaches[at].visits,
+                -office.reaches[at].risk,
+            ),
         )
         rank = {at: number for number, at in enumerate(order)}
         for at, part in sorted(office.wanted(), key=lambda key: (rank[key[0]], key[1])):
@@ -82,7 +86,11 @@ class Insertion:
         office = self._rules.office
         joint = office.reaches[reach].joint
         for old in self._placed:
-            if old.day in days and (not joint or len(old.outing.legs) > 1) and (made := self._grown(old, reach, crew)):
+            if (
+                old.day in days
+                and (not joint or len(old.outing.legs) > 1)
+                and (made := self._grown(old, reach, crew))
+            ):
                 placed = Placed(old.day, made)
                 yield self._rules.cost(placed) - self._rules.cost(old), placed, old
         for made in self._fresh(reach, crew):
@@ -99,7 +107,7 @@ class Insertion:
         joint = self._rules.office.reaches[reach].joint
         able = {at for side in self._able[reach] for at in side}
         legs = [leg for leg in old.outing.legs if leg.crew in able]
-        if joint and len(legs) < len(old.outing.legs) or not legs:
+        if (joint and len(legs) < len(old.outing.legs)) or not legs:
             return None
         if crew is not None and all(leg.crew != crew for leg in legs):
             return None
@@ -107,16 +115,22 @@ class Insertion:
         if any(len(leg.stops) >= self._rules.crews[leg.crew].stops for leg in legs):
             return None
         return self._meetings.outing(
-            *(Way(leg.crew, frozenset(leg.stops) | ({reach} if leg.crew in grows else set())) for leg in old.outing.legs)
+            *(
+                Way(leg.crew, frozenset(leg.stops) | ({reach} if leg.crew in grows else set()))
+                for leg in old.outing.legs
+            )
         )
 
     def _fresh(self, reach: int, crew: int | None) -> Iterator[Outing]:
         sides = self._able[reach]
         only = frozenset({reach})
+        ways: list[tuple[Way, ...]]
         if len(sides) == 1:
             ways = [(Way(at, only),) for at in sides[0]]
         else:
             ways = [(Way(one, only), Way(other, only)) for one in sides[0] for other in sides[1]]
         for way in ways:
-            if (crew is None or any(each.crew == crew for each in way)) and (made := self._meetings.outing(*way)):
+            if (crew is None or any(each.crew == crew for each in way)) and (
+                made := self._meetings.outing(*way)
+            ):
                 yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -19,6 +20,7 @@ _REACHES: Final = 16
 _EACH: Final = 30
 _PARTNERS: Final = 4
 _DAYS: Final = 8
+_IDLE: Final = 20
 _TURN_SECONDS: Final = 2.0
 
 
@@ -26,7 +28,12 @@ class Improver:
     """Large neighbourhood search from a given start."""
 
     def __init__(
-        self, rules: Rules, meetings: Meetings, cap: dict[int, float], prices: Prices | None = None, seed: int = 1
+        self,
+        rules: Rules,
+        meetings: Meetings,
+        cap: dict[int, float],
+        prices: Prices | None = None,
+        seed: int = 1,
     ) -> None:
         self._rules = rules
         self._meetings = meetings
@@ -36,17 +43,21 @@ class Improver:
         travel = rules.office.travel[: len(rules.office.reaches), : len(rules.office.reaches)]
         self._near = np.argsort(travel, axis=1, kind="stable")
 
-    def run(self, start: Sequence[Placed], until: float) -> list[Placed]:
-        """The best found when the clock (`time.monotonic`) says `until`."""
+    def run(self, start: Sequence[Placed], until: float, floor: float = -math.inf) -> list[Placed]:
+        """The best found when the clock (`time.monotonic`) says `until`, `floor` is reached or nothing has
+        helped for long.
+        """
         best, value = list(start), self.value(start)
+        idle = 0
         for seed in self._seeds(best):
             left = until - time.monotonic()
-            if left <= 0.1:
+            if left <= 0.1 or value <= floor + 1e-6 or idle > _IDLE + len(best):
                 break
+            idle += 1
             changed = self._turn(best, seed, min(left, _TURN_SECONDS))
             worth = self.value(changed)
             if worth < value - 1e-6:
-                best[:], value = changed, worth
+                best[:], value, idle = changed, worth, 0
         return best
 
     def value(self, placed: Sequence[Placed]) -> float:
@@ -58,7 +69,9 @@ class Improver:
                 work[leg.crew] = work.get(leg.crew, 0) + leg.work
         uneven = sum(max(0.0, work[crew] - most) for crew, most in self._cap.items())
         missed = sum(
-            rules.office.weights.unmet * (1 + rules.office.reaches[at].risk) * len(rules.office.reaches[at].sides)
+            rules.office.weights.unmet
+            * (1 + rules.office.reaches[at].risk)
+            * len(rules.office.reaches[at].sides)
             for at, _ in self.missing(placed)
         )
         return sum(rules.cost(each) for each in placed) + rules.office.weights.uneven * uneven + missed
@@ -67,7 +80,9 @@ class Improver:
         """(reach, part) without a visit."""
         office = self._rules.office
         met = {
-            (at, office.part(each.day, office.reaches[at].visits)) for each in placed for at in each.outing.reaches
+            (at, office.part(each.day, office.reaches[at].visits))
+            for each in placed
+            for at in each.outing.reaches
         }
         return {key: True for key in office.wanted() if key not in met}
 
@@ -99,7 +114,8 @@ class Improver:
             range(len(placed)), key=lambda number: min(rank[at] for at in placed[number].outing.reaches)
         )
         few = int(self._random.integers(3, _FREED + 1))
-        freed, reaches = [], {seed}
+        freed: list[Placed] = []
+        reaches = {seed}
         for number in order[: few * 2]:
             if len(freed) < few and len(reaches | placed[number].outing.reaches) <= _REACHES:
                 freed.append(placed[number])
@@ -133,5 +149,7 @@ class Improver:
         for sides in joint.values():
             if len(sides) > 1:
                 first, second = (sides[side][:_PARTNERS] for side in sorted(sides))
-                alone.extend(made for one in first for other in second if (made := self._meetings.outing(one, other)))
+                alone.extend(
+                    made for one in first for other in second if (made := self._meetings.outing(one, other))
+                )
         return list(dict.fromkeys([*known, *alone]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from exchange.patrol.model import Office
 
 
 def meeting_keys(office: Office, tours: Sequence[Tours]) -> list[NDArray[np.int64]]:
-    """A number for the set of joint reaches of each tour, 0 for none; equal sets have equal numbers. Shapes as of `tours`."""
+    """A number for the set of joint reaches of each tour, 0 for none; equal sets have equal numbers. Shapes
+    as of `tours`.
+    """
     joint = np.array([reach.joint for reach in office.reaches] + [False])
     base = len(office.reaches) + 1
     found = []
@@ -24,4 +27,4 @@ def meeting_keys(office: Office, tours: Sequence[Tours]) -> list[NDArray[np.int6
         found.append(key)
     _, number = np.unique(np.concatenate([np.zeros(1, np.int64), *found]), return_inverse=True)
     ends = np.cumsum([1, *map(len, found)])
-    return [number[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    return [number[begin:end] for begin, end in pairwise(ends)]

@@ -1,8 +1,9 @@
 """A joint office's month: reaches that want visits, teams that make them, and what a plan is.
 
-A period has `days` days, counted from 0. A reach that wants n visits wants one in each n-th part of the period, so that
-four visits a month come weekly. A joint reach is visited by one team of each of its sides, on the same day from the
-same minute on. A team makes at most one tour a day: from its home along its stops and back.
+A period has `days` days, counted from 0. A reach that wants n visits wants one in each n-th part of the
+period, so that four visits a month come weekly. A joint reach is visited by one team of each of its sides, on
+the same day from the same minute on. A team makes at most one tour a day: from its home along its stops and
+back.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 class Reach:
     """A stretch of river and what the period asks for it.
 
-    `sides`: jurisdictions that patrol it, two for a joint one. `place`: access point, degrees, CGCS2000. `minutes`: on the
-    spot. `visits`: how many the period wants, by each side. `apart`: least days between two. `closed`: days on which nobody
-    may go (flood, fishing ban). `risk`: 0 (quiet) to 1.
+    `sides`: jurisdictions that patrol it, two for a joint one. `place`: access point, degrees, CGCS2000.
+    `minutes`: on the spot. `visits`: how many the period wants, by each side. `apart`: least days between
+    two. `closed`: days on which nobody may go (flood, fishing ban). `risk`: 0 (quiet) to 1.
     """
 
     code: str
@@ -47,8 +48,8 @@ class Reach:
 class Team:
     """A crew with what it can do.
 
-    `days` it works; `minutes` from leaving home to being back; `stops` at most a day; `far`: minutes from home to the farthest
-    reach it takes.
+    `days` it works; `minutes` from leaving home to being back; `stops` at most a day; `far`: minutes from
+    home to the farthest reach it takes.
     """
 
     code: str
@@ -67,9 +68,9 @@ class Team:
 class Weights:
     """What a plan costs, in minutes of one team on the road. Both sides sign them.
 
-    `outing`: a team that leaves home at all. `uneven`: a minute of work beyond a team's fair share plus `tolerance` of it.
-    `moved`: a visit of the plan before that is no longer there. `unmet`: a visit that is wanted and not planned, of a reach
-    without risk; one of risk 1 weighs twice as much.
+    `outing`: a team that leaves home at all. `uneven`: a minute of work beyond a team's fair share plus
+    `tolerance` of it. `moved`: a visit of the plan before that is no longer there. `unmet`: a visit that is
+    wanted and not planned, of a reach without risk; one of risk 1 weighs twice as much.
     """
 
     travel: float = 1.0
@@ -123,9 +124,10 @@ class Plan:
 class Office:
     """Everything that a plan answers to.
 
-    `travel`: whole minutes between sites, shape (sites, sites), symmetric, no detour shorter than the direct way; sites are
-    the reaches in their order, then the distinct homes of the teams in the order of their first team. `locked`: visits that
-    were promised. `waived`: (reach, part) that an authority lets go. `before`: the plan that stands, for stability.
+    `travel`: whole minutes between sites, shape (sites, sites), symmetric, no detour shorter than the direct
+    way; sites are the reaches in their order, then the distinct homes of the teams in the order of their
+    first team. `locked`: visits that were promised. `waived`: (reach, part) that an authority lets go.
+    `before`: the plan that stands, for stability.
     """
 
     start: date
@@ -157,6 +159,13 @@ class Office:
             for part in range(reach.visits):
                 if (reach.code, part) not in self.waived:
                     yield at, part
+
+    def visits(self) -> list[int]:
+        """How many visits are asked for, by reach."""
+        counts = [0] * len(self.reaches)
+        for at, _ in self.wanted():
+            counts[at] += 1
+        return counts
 
     @property
     def homes(self) -> tuple[str, ...]:

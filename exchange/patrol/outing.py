@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from exchange.patrol.crew import Crew
 from exchange.patrol.model import Office
@@ -13,7 +13,9 @@ from exchange.patrol.model import Office
 
 @dataclass(frozen=True)
 class Leg:
-    """One crew's way. `starts`: minutes after the day began; `work`: minutes on the road and on the spot, without waiting."""
+    """One crew's way. `starts`: minutes after the day began; `work`: minutes on the road and on the spot,
+    without waiting.
+    """
 
     crew: int
     stops: tuple[int, ...]
@@ -81,7 +83,7 @@ class Meetings:
 
     def _travel(self, crew: int, order: Sequence[int]) -> int:
         sites = [self._crews[crew].home, *order, self._crews[crew].home]
-        return sum(int(self._office.travel[a, b]) for a, b in zip(sites, sites[1:], strict=False))
+        return sum(int(self._office.travel[a, b]) for a, b in pairwise(sites))
 
     def _timed(self, sides: Sequence[tuple[int, tuple[int, ...], int]], met: set[int]) -> Outing | None:
         """Everybody leaves at once and waits where both meet; None if a day is too short."""

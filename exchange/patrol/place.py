@@ -78,8 +78,9 @@ def place(
 ) -> list[Placed]:
     """Days for as many of `outings` as the wanted visits need, beside what is fixed, at least cost.
 
-    `wanted`: (reach, part) that `fixed` does not meet. `cap`: minutes of work of a crew before they count as uneven. An outing
-    may be made on several days, of `days` only if they are given. What cannot be met is left out.
+    `wanted`: (reach, part) that `fixed` does not meet. `cap`: minutes of work of a crew before they count as
+    uneven. An outing may be made on several days, of `days` only if they are given. What cannot be met is
+    left out.
     """
     return _Placing(rules, outings, fixed, cap, days).solve(wanted, seconds, hint)
 
@@ -119,16 +120,16 @@ class _Placing:
                 self._add(at, day, busy, work)
         for (crew, day), choices in busy.items():
             if len(choices) > rules.free[crew][day] - used[crew, day]:
-                self._model.Add(sum(choices) <= int(rules.free[crew][day] - used[crew, day]))
+                self._model.add(sum(choices) <= int(rules.free[crew][day] - used[crew, day]))
         for crew, terms in work.items():
             if crew in cap:
-                over = self._model.NewIntVar(0, 1 << 24, "")
-                self._model.Add(over >= sum(terms) + worked[crew] - int(cap[crew]))
+                over = self._model.new_int_var(0, 1 << 24, "")
+                self._model.add(over >= sum(terms) + worked[crew] - int(cap[crew]))
                 self._cost.append(over * int(rules.office.weights.uneven * _CENTS))
 
     def _add(self, at: int, day: int, busy: dict[Any, list[Any]], work: dict[int, list[Any]]) -> None:
         outing = self._outings[at]
-        made = self._made[at, day] = self._model.NewBoolVar("")
+        made = self._made[at, day] = self._model.new_bool_var("")
         self._cost.append(made * round(self._rules.cost(Placed(day, outing)) * _CENTS))
         for leg in outing.legs:
             busy[leg.crew, day].append(made)
@@ -144,31 +145,34 @@ class _Placing:
             reach = office.reaches[at]
             days = [day for day in self._rules.days[at] if office.part(day, reach.visits) == part]
             choices = [made for day in days for made in self._visits[at, day]]
-            missed = model.NewBoolVar("")
-            model.AddBoolOr([*choices, missed])
+            missed = model.new_bool_var("")
+            model.add_bool_or([*choices, missed])
             weight = office.weights.unmet * (1 + reach.risk) * len(reach.sides)
             self._cost.append(missed * round(weight * _CENTS))
         self._keep_apart()
-        for day, reach, crew in self._rules.locked:
+        for day, promised, crew in self._rules.locked:
             choices = [
                 made
                 for (at, when), made in self._made.items()
-                if when == day and any(leg.crew == crew and reach in leg.stops for leg in self._outings[at].legs)
+                if when == day
+                and any(leg.crew == crew and promised in leg.stops for leg in self._outings[at].legs)
             ]
             if choices:
-                model.AddBoolOr(choices)
-        model.Minimize(sum(self._cost))
+                model.add_bool_or(choices)
+        model.minimize(sum(self._cost))
         places = {each: at for at, each in enumerate(self._outings)}
         hinted = {(places[each.outing], each.day) for each in hint if each.outing in places}
         for key, made in self._made.items():
-            model.AddHint(made, key in hinted)
+            model.add_hint(made, key in hinted)
         solver = cp_model.CpSolver()
         solver.parameters.max_time_in_seconds = seconds
         solver.parameters.num_workers = 2
         solver.parameters.random_seed = 1
-        if solver.Solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return list(hint)
-        return [Placed(day, self._outings[at]) for (at, day), made in self._made.items() if solver.Value(made)]
+        return [
+            Placed(day, self._outings[at]) for (at, day), made in self._made.items() if solver.value(made)
+        ]
 
     def _keep_apart(self) -> None:
         office = self._rules.office
@@ -176,11 +180,15 @@ class _Placing:
             apart = office.reaches[at].apart
             done = sorted(day for reach, day in self._done if reach == at)
             for day in range(office.days):
-                near = [made for when in range(day, min(day + apart, office.days)) for made in self._visits[at, when]]
+                near = [
+                    made
+                    for when in range(day, min(day + apart, office.days))
+                    for made in self._visits[at, when]
+                ]
                 if not near:
                     continue
                 if any(day <= when < day + apart for when in done):
                     for made in near:
-                        self._model.Add(made == 0)
+                        self._model.add(made == 0)
                 elif len(near) > 1:
-                    self._model.AddAtMostOne(near)
+                    self._model.add_at_most_one(near)

@@ -10,14 +10,15 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exchange.errors import NotFoundError
 from exchange.patrol.assign import placed_of, plan_of
 from exchange.patrol.bound import Relaxation, relax
 from exchange.patrol.cost import Cost, cost_of
@@ -29,7 +30,6 @@ from exchange.patrol.meeting import meeting_keys
 from exchange.patrol.model import Office, Plan
 from exchange.patrol.outing import Meetings
 from exchange.patrol.place import Placed, Rules, place
-
 
 _NEAR: Final = 60.0
 
@@ -68,7 +68,7 @@ def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
     wanted = improver.missing(())
     placed = place(rules, list(dict.fromkeys(chosen)), (), wanted, cap, seconds / 6)  # (4)
     best = min((best, placed), key=improver.value)
-    best = improver.run(best, until)  # (5)
+    best = improver.run(best, until, relaxed.bound)  # (5)
     made = plan_of(rules, best)
     return Planned(made, cost_of(office, made), relaxed.bound, first)
 
@@ -88,7 +88,7 @@ def _promising(
 
 def _cap(rules: Rules, placed: Sequence[Placed]) -> dict[int, float]:
     """Fair shares of the work that a first plan has."""
-    work: dict[str, float] = defaultdict(float)
+    work = dict.fromkeys((crew.side for crew in rules.crews), 0.0)
     for each in placed:
         for leg in each.outing.legs:
             work[rules.crews[leg.crew].side] += leg.work
@@ -104,3 +104,12 @@ def replan(office: Office, seconds: float = 4.0, seed: int = 1) -> Plan:
     start = Insertion(rules, meetings, kept).run()
     improver = Improver(rules, meetings, _cap(rules, start), None, seed)
     return plan_of(rules, improver.run(start, until))
+
+
+def without(office: Office, team: str, day: date) -> Office:
+    """The office where a team does not work on a day; raises NotFoundError for a team that is not there."""
+    if all(one.code != team for one in office.teams):
+        raise NotFoundError(f"没有巡查队 {team} / there is no team {team}")
+    number = (day - office.start).days
+    teams = tuple(replace(one, days=one.days - {number}) if one.code == team else one for one in office.teams)
+    return replace(office, teams=teams)
