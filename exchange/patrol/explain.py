@@ -111,7 +111,7 @@ class _Case:
     def _working(self) -> Iterator[Remedy]:
         found = 0
         for remedy in self._ideas():
-            if found < _FEW and self._fits(remedy.office):
+            if found < (1 if remedy.kind == "both" else _FEW) and self._fits(remedy.office):
                 found += 1
                 yield remedy
 
@@ -122,10 +122,9 @@ class _Case:
         )
 
     def _ideas(self) -> Iterator[Remedy]:
-        """Small changes, one thing at a time; then, for a joint visit, the same on both sides."""
-        by_side = [list(self._of_side(side)) for side in self._reach.sides]
-        for ideas in by_side:
-            yield from ideas
+        """Small changes: of one thing first, of two where one is not enough."""
+        ideas = [idea for side in self._reach.sides for idea in self._of_side(side)]
+        yield from sorted(ideas, key=lambda idea: idea.kind == "both")
         if self._reach.closed:
             opened = replace(self._reach, closed=frozenset())
             yield Remedy("open", "开放该河段", "open the reach", self._with_reach(opened))
@@ -153,7 +152,7 @@ class _Case:
                 more = replace(able, days=able.days | {day})
                 when = office.date_of(day)
                 yield Remedy(
-                    "day",
+                    "day" if able == team else "both",
                     f"{team.code} 在 {when} 加班一天" + (f"，并增加 {what}" if able != team else ""),
                     f"let {team.code} work on {when}" + (f", with {what}" if able != team else ""),
                     self._with_team(more),

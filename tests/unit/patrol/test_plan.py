@@ -222,3 +222,11 @@ def test_roads_take_the_quickest_way() -> None:
     roads = '{"roads": [["R1", "LP", 90], ["R1", "bridge", 20], ["bridge", "LP", 25.5], ["R1", "DZ", 40]]}'
     given = office_from_json(OFFICE.replace('{"speed_kmh": 40}', roads).encode())
     assert given.travel.tolist() == [[0, 46, 40], [46, 0, 86], [40, 86, 0]]
+
+
+def test_the_office_in_the_documentation_has_a_whole_plan() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "patrols.md").read_text("utf-8")
+    given = office_from_json(page.split("```json\n")[1].split("```")[0].encode())
+    made = plan(given, 3).plan
+    assert not breaches(given, made)
+    assert not unmet_of(given, made)
