@@ -27,49 +27,47 @@ def made_office(reaches: int, teams: int, days: int = 30, seed: int = 1) -> Offi
     eastern = homes[:, 0] > width / 2
     both = np.maximum(away[:, eastern].min(axis=1), away[:, ~eastern].min(axis=1))
     border = {int(at) for at in np.argsort(both)[: reaches // 6] if both[at] < 35}
-    made = []
-    for at in range(reaches):
-        side = SIDES[int(places[at, 0] > width / 2)]
-        risk = round(float(random.beta(2, 4)), 2)
-        visits = 4 if risk > 0.6 else 2 if risk > 0.3 else 1
-        closed = (
-            frozenset(int(day) for day in random.choice(days, 2, replace=False))
-            if at % 10 == 0
-            else frozenset()
-        )
-        made.append(
-            Reach(
-                code=f"R{at:03d}",
-                name=f"河段{at}",
-                river=f"河{at // 10}",
-                sides=SIDES if at in border else (side,),
-                place=_degrees(places[at]),
-                minutes=int(random.integers(5, 13)) * 10,
-                visits=visits,
-                apart=max(1, days // visits // 3),
-                risk=risk,
-                skills=frozenset({"boat"}) if at % 9 == 0 else frozenset(),
-                closed=closed,
-            )
-        )
-    crew = []
-    for at in range(teams):
-        home = at % len(homes)
-        shift = int(random.integers(0, 7))
-        crew.append(
-            Team(
-                code=f"T{at:02d}",
-                name=f"巡查{at}队",
-                side=SIDES[int(homes[home, 0] > width / 2)],
-                home=f"H{home}",
-                place=_degrees(homes[home]),
-                days=frozenset(day for day in range(days) if (day + shift) % 7 < 5),
-                skills=frozenset({"boat"}) if at < len(homes) else frozenset(),
-                far=60,
-            )
-        )
-    sites = np.concatenate([places, homes])
-    return Office(date(2026, 6, 1), days, tuple(made), tuple(crew), _minutes(sites))
+    made = tuple(_reach(at, places[at], at in border, width, days, random) for at in range(reaches))
+    crew = tuple(_team(at, at % len(homes), homes, width, days, random) for at in range(teams))
+    return Office(date(2026, 6, 1), days, made, crew, _minutes(np.concatenate([places, homes])))
+
+
+def _reach(
+    at: int, place: np.ndarray, joint: bool, width: float, days: int, random: np.random.Generator
+) -> Reach:
+    risk = round(float(random.beta(2, 4)), 2)
+    visits = 4 if risk > 0.6 else 2 if risk > 0.3 else 1
+    shut = random.choice(days, 2, replace=False) if at % 10 == 0 else ()
+    return Reach(
+        code=f"R{at:03d}",
+        name=f"河段{at}",
+        river=f"河{at // 10}",
+        sides=SIDES if joint else (SIDES[int(place[0] > width / 2)],),
+        place=_degrees(place),
+        minutes=int(random.integers(5, 13)) * 10,
+        visits=visits,
+        apart=max(1, days // visits // 3),
+        risk=risk,
+        skills=frozenset({"boat"}) if at % 9 == 0 else frozenset(),
+        closed=frozenset(int(day) for day in shut),
+    )
+
+
+def _team(
+    at: int, home: int, homes: np.ndarray, width: float, days: int, random: np.random.Generator
+) -> Team:
+    """Five days of seven, one team of each home with a boat."""
+    shift = int(random.integers(0, 7))
+    return Team(
+        code=f"T{at:02d}",
+        name=f"巡查{at}队",
+        side=SIDES[int(homes[home, 0] > width / 2)],
+        home=f"H{home}",
+        place=_degrees(homes[home]),
+        days=frozenset(day for day in range(days) if (day + shift) % 7 < 5),
+        skills=frozenset({"boat"}) if at < len(homes) else frozenset(),
+        far=60,
+    )
 
 
 def _homes(count: int, width: float, height: float, random: np.random.Generator) -> np.ndarray:

@@ -52,53 +52,62 @@ def columns_of(
 def cover(
     rules: Rules, columns: Sequence[Column], cap: dict[int, float], meetings: Meetings, seconds: float
 ) -> list[Outing]:
-    """Outings that together visit every reach as often as it wants; distinct ones, each once for every time
-    it is chosen.
-    """
-    office = rules.office
-    wanted = office.visits()
-    solver: Any = pywraplp.Solver.CreateSolver("SCIP")
-    solver.SetTimeLimit(int(seconds * 1000))
-    visits = {
-        (side, at): solver.Constraint(wanted[at], solver.infinity())
-        for at, reach in enumerate(office.reaches)
-        for side in reach.sides
-    }
-    for (_, at), row in visits.items():
-        missed = solver.IntVar(0, wanted[at], "")
-        row.SetCoefficient(missed, 1)
-        solver.Objective().SetCoefficient(missed, office.weights.unmet * (1 + office.reaches[at].risk))
-    days = [solver.Constraint(0, int(free.sum())) for free in rules.free]
-    fair: dict[int, Any] = {}
-    for crew, most in cap.items():
-        fair[crew] = solver.Constraint(-solver.infinity(), most)
-        over = solver.NumVar(0, solver.infinity(), "")
-        fair[crew].SetCoefficient(over, -1)
-        solver.Objective().SetCoefficient(over, office.weights.uneven)
-    sides = sorted({crew.side for crew in rules.crews})
-    meet: dict[int, Any] = {}
-    chosen = []
+    """Outings that together visit every reach as often as it wants, each once for every time it is chosen."""
+    programme = _Programme(rules, cap)
     for column in columns:
-        times = solver.IntVar(0, _TIMES, "")
-        chosen.append(times)
-        solver.Objective().SetCoefficient(times, column.cost)
-        crew = column.way.crew
-        side = rules.crews[crew].side
-        days[crew].SetCoefficient(times, 1)
-        fair[crew].SetCoefficient(times, column.work)
-        for stop in column.way.stops:
-            visits[side, stop].SetCoefficient(times, 1)
-        if column.key:
-            row = meet.get(column.key) or meet.setdefault(column.key, solver.Constraint(0, 0))
-            row.SetCoefficient(times, 1 if side == sides[0] else -1)
-    if solver.Solve() not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
-        return []
+        programme.add(column)
     picked = [
-        column
-        for column, times in zip(columns, chosen, strict=True)
-        for _ in range(round(times.solution_value()))
+        column for column, times in zip(columns, programme.solve(seconds), strict=True) for _ in range(times)
     ]
     return _paired(picked, [crew.side for crew in rules.crews], meetings)
+
+
+class _Programme:
+    """How often each column is taken."""
+
+    def __init__(self, rules: Rules, cap: dict[int, float]) -> None:
+        office = rules.office
+        self._crews = rules.crews
+        self._solver: Any = pywraplp.Solver.CreateSolver("SCIP")
+        self._chosen: list[Any] = []
+        self._visits = {}
+        for (at, wanted), reach in zip(enumerate(office.visits()), office.reaches, strict=True):
+            for side in reach.sides:
+                self._visits[side, at] = self._at_least(wanted, office.weights.unmet * (1 + reach.risk))
+        self._days = [self._solver.Constraint(0, int(free.sum())) for free in rules.free]
+        self._work = {crew: self._at_least(-most, office.weights.uneven) for crew, most in cap.items()}
+        self._sides = sorted({crew.side for crew in rules.crews})
+        self._meet: dict[int, Any] = {}
+
+    def _at_least(self, least: float, price: float) -> Any:
+        """A row that may be missed at a price."""
+        row = self._solver.Constraint(least, self._solver.infinity())
+        missed = self._solver.NumVar(0, self._solver.infinity(), "")
+        row.SetCoefficient(missed, 1)
+        self._solver.Objective().SetCoefficient(missed, price)
+        return row
+
+    def add(self, column: Column) -> None:
+        times = self._solver.IntVar(0, _TIMES, "")
+        self._chosen.append(times)
+        self._solver.Objective().SetCoefficient(times, column.cost)
+        crew, side = column.way.crew, self._crews[column.way.crew].side
+        self._days[crew].SetCoefficient(times, 1)
+        self._work[crew].SetCoefficient(times, -column.work)
+        for stop in column.way.stops:
+            self._visits[side, stop].SetCoefficient(times, 1)
+        if column.key:
+            row = self._meet.get(column.key) or self._meet.setdefault(
+                column.key, self._solver.Constraint(0, 0)
+            )
+            row.SetCoefficient(times, 1 if side == self._sides[0] else -1)
+
+    def solve(self, seconds: float) -> list[int]:
+        """Times of each column in the order they were added; none of any where the clock stops first."""
+        self._solver.SetTimeLimit(int(seconds * 1000))
+        if self._solver.Solve() not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
+            return [0] * len(self._chosen)
+        return [round(times.solution_value()) for times in self._chosen]
 
 
 def _paired(picked: Sequence[Column], side: Sequence[str], meetings: Meetings) -> list[Outing]:
