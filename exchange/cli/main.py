@@ -18,6 +18,7 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    patrol,
     referral,
     river,
     search,
@@ -39,6 +40,7 @@ app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
 app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
