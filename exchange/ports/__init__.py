@@ -12,6 +12,7 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    AttachmentStore,
     PartHeader,
     Peer,
     PeerPage,
@@ -36,6 +37,7 @@ from exchange.ports.record import (
     Record,
     RevocationRecord,
     SealedKey,
+    StatementRecord,
     VerdictRecord,
 )
 from exchange.ports.store import (
@@ -52,6 +54,7 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "Alarm",
+    "AttachmentStore",
     "BatchRecord",
     "CertificateRecord",
     "CertificateStore",
@@ -80,6 +83,7 @@ __all__ = [
     "SealStore",
     "SealedKey",
     "Sequencer",
+    "StatementRecord",
     "TableEngine",
     "VerdictRecord",
     "WantedPart",

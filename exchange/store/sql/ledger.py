@@ -21,12 +21,14 @@ from exchange.ports import (
     ContractRecord,
     DatasetRecord,
     Entry,
+    EntryKind,
     Head,
     KeyRecord,
     LedgerStore,
     MoveRecord,
     RecipientRecord,
     RevocationRecord,
+    StatementRecord,
     VerdictRecord,
 )
 from exchange.settings import Store
@@ -194,6 +196,10 @@ class SqlLedgerStore:
         elif dataset is not None:
             statement, parameters["dataset"] = self._sql.verdicts_of_dataset, str(dataset)
         return [rows.to_verdict(row) for row in self._all(statement, parameters)]
+
+    def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
+        parameters = {"kind": kind.value, "start": start}
+        return [rows.to_statement(row) for row in self._all(self._sql.statements, parameters)]
 
     def wait_past(self, size: int, timeout: float) -> int:
         return self._growth.wait_past(size, timeout)

@@ -21,6 +21,7 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
     VerdictRecord,
 )
 from exchange.store.sql.engine import explained
@@ -36,6 +37,7 @@ from exchange.store.sql.row import (
     move_row,
     recipient_row,
     revocation_row,
+    statement_row,
     to_batch,
     verdict_row,
 )
@@ -122,6 +124,7 @@ class SqlSequencer:
             self._add(sql.add_recipient, map(recipient_row, _of(RecipientRecord, records)))
             self._add(sql.add_move, map(move_row, _of(MoveRecord, records)))
             self._add(sql.add_verdict, map(verdict_row, _of(VerdictRecord, records)))
+            self._add(sql.add_statement, map(statement_row, _of(StatementRecord, records)))
         revocations = _of(RevocationRecord, records)
         self._add(sql.add_revocation, map(revocation_row, revocations))
         revoked = [record for record in revocations if record.key_id is not None]

@@ -9,17 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from adapters.cnemc import adapter
 from exchange.contract.check import CompiledCheck
 from exchange.contract.load import load_contract, shipped_contracts
 from exchange.errors import InvalidInputError, NotFoundError
 from exchange.river.crosswalk import joined_sections, place_of, section_names
 from exchange.river.match import crosswalk_rows, propose
 from exchange.river.reach import Place
-from tests.conftest import SHARED
+from tests.unit.river.stations import ABSENT, FOUR_HOURS, stations
 
 DAY = date(2026, 3, 19)
-REAL = SHARED / "data" / "cnemc_autostation_4h_2021-04-01_03.csv"
 
 
 def section(
@@ -101,9 +99,9 @@ def test_order_of_registries_changes_nothing() -> None:
         propose(one, two, least=0)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="../shared is absent")
+@pytest.mark.skipif(not FOUR_HOURS.exists(), reason=ABSENT)
 def test_the_section_under_two_provinces_is_found() -> None:
-    sections = adapter.read(REAL).tables["monitoring-section"]
+    sections = stations("monitoring-section")
     of = {code: sections.filter(pc.equal(sections["province_code"], code)) for code in ("500000", "510000")}
     found = propose(of["500000"], of["510000"])
     assert ("金子(老)", "金子") in [(each.ours.name, each.theirs.name) for each in found[:2]]
