@@ -25,7 +25,7 @@ from exchange.flow.coverage import (
 )
 from exchange.flow.projection import promised_pause
 from exchange.ids import DatasetId, digest_of
-from exchange.ports import BatchRecord, DatasetRecord, PeerPage
+from exchange.ports import BatchRecord, DatasetRecord, PartHeader, PeerPage, WantedPart
 from exchange.ports.search import Coverage, Listing, Place, Wanted
 from exchange.settings import Search, Store
 from exchange.store import open_objects, open_search
@@ -141,7 +141,7 @@ class Teller:
     def add_checkpoint(self, body: bytes) -> bytes:
         raise NotImplementedError
 
-    def fetch(self, batch: str, part: str, reader: object, offset: int) -> Iterator[bytes]:
+    def fetch(self, reader: object, parts: Sequence[WantedPart]) -> Iterator[PartHeader | memoryview]:
         raise NotImplementedError
 
     def close(self) -> None: ...
