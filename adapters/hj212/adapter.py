@@ -1,8 +1,9 @@
 """Messages of HJ 212 under `water-quality`.
 
-Of real-time data (2011) the Rtd counts, at its instant; of minutes, hours and days (2051, 2061, 2031) the Avg, at the
-start of the period, which is what DataTime says (HJ 212-2017, 6.3.4). A station's hour and an instant within it have the
-same key when they have the same time, so a mapping chooses one kind of report: `commands`, the hourly one by default.
+Of real-time data (2011) the Rtd counts, at its instant; of minutes, hours and days (2051, 2061, 2031) the Avg, at
+the start of the period, which is what DataTime says (HJ 212-2017, 6.3.4). A station's hour and an instant within
+it have the same key when they have the same time, so a mapping chooses one kind of report: `commands`, the hourly
+one by default.
 """
 
 from __future__ import annotations

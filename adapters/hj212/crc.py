@@ -1,9 +1,10 @@
 """The checksum of HJ 212-2017, annex A (and of HJ/T 212-2005): no CRC that a library has.
 
 For each byte the standard takes `crc = (crc >> 8) ^ byte` and then shifts eight times with 0xA001. The low byte is
-lost at each step, so the state is eight bits wide; the map that a step applies to it is linear and its eighth power is
-the identity. So bytes eight apart are treated alike: a segment is folded with XOR to its last eight bytes, and each of
-those is looked up once. The result is the standard's, whatever the length; `tests` hold it to the loop as it is written.
+lost at each step, so the state is eight bits wide; the map that a step applies to it is linear and its eighth
+power is the identity. So bytes eight apart are treated alike: a segment is folded with XOR to its last eight
+bytes, and each of those is looked up once. The result is the standard's, whatever the length; `tests` hold it to
+the loop as it is written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Final
 _COLUMNS: Final = 8
 _FIRST: Final = 0xFF  # the high byte of the standard's initial 0xFFFF; the low one is lost before it counts
 # By the length of the length in bits: where to fold, and what is left.
-_FOLDS: Final = [[(1 << power, (1 << (1 << power)) - 1) for power in range(top - 1, 5, -1)] for top in range(18)]
+_FOLDS: Final = [
+    [(1 << power, (1 << (1 << power)) - 1) for power in range(top - 1, 5, -1)] for top in range(18)
+]
 
 
 def _step(byte: int) -> int:

@@ -124,7 +124,11 @@ def _parse(segment: bytes) -> tuple[dict[str, str], dict[str, str]]:
     begin = segment.find(_BEGIN)
     if begin < 0 or segment[-2:] != _STOP or len(segment) < begin + _EMPTY:
         raise MalformedError("CP=&&…&& is missing")
-    text = segment.replace(_BEGIN, b"", 1)[:-2] if len(segment) > begin + _EMPTY else segment[: max(begin - 1, 0)]
+    text = (
+        segment.replace(_BEGIN, b"", 1)[:-2]
+        if len(segment) > begin + _EMPTY
+        else segment[: max(begin - 1, 0)]
+    )
     marks = text.translate(None, _NOT_MARKS)
     if marks[::2].strip(b"=") or b"=" in marks[1::2] or not len(marks) & 1:
         raise MalformedError("fields are not name=value between semicolons and commas")

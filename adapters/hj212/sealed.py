@@ -1,4 +1,4 @@
-"""Encrypted data segments (HJ 212-2025): what stands between && and && is SM4 in ECB mode with PKCS #7 padding, as text.
+"""Encrypted data segments (HJ 212-2025): what stands between && and && is SM4 (ECB, PKCS #7), as text.
 
 Known of HJ 212-2025 is that it may encrypt with SM4; mode, padding and spelling are as the first stations do it
 (unconfirmed). The text is hexadecimal or Base64. A station's key is in the file that its mapping names.

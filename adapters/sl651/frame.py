@@ -1,7 +1,7 @@
 """Frames of SL 651: bytes → addresses, function and body, and back. Pure. HEX and ASCII form, up and down.
 
-    HEX    7E7E | centre 1 | station 5 | password 2 | function 1 | direction 4 bit, length 12 bit | 02 or 16 | body | end
-    ASCII  01   | the same in hexadecimal digits                                                 | 02 or 16 | body | end
+    HEX    7E7E | centre 1 | station 5 | password 2 | function 1 | direction 4 bit, length 12 | 02 or 16 | body | end
+    ASCII  01   | the same in hexadecimal digits                                              | 02 or 16 | body | end
 
 Down, station and centre change places. After 16 (SYN) three bytes of total and number of the part (12 bits each) stand
 before the body, and count as length. After `end` comes CRC-16/MODBUS over everything before it, high byte first; in the
@@ -31,7 +31,7 @@ BODY_BYTES: Final = 0xFFF
 
 
 class Frame(NamedTuple):
-    """`station` in ten and `password` in four hexadecimal digits; `part` is (number, total), (1, 1) for a whole message."""
+    """`station` in ten, `password` in four hexadecimal digits; `part` is (number, total), (1, 1) of a whole message."""
 
     centre: int
     station: str
@@ -67,7 +67,7 @@ def decode(frame: bytes) -> Frame:
 def _hex_frame(frame: bytes) -> Frame:
     if crc16.modbus(frame[:-2]) != int.from_bytes(frame[-2:]):
         raise MalformedError(f"checksum is wrong: it should be {crc16.modbus(frame[:-2]):04X}")
-    if up := frame[11] < 0x80:  # noqa: PLR2004 - the upper four bits are 0 or 8
+    if up := frame[11] < 0x80:
         centre, station, password, function, _, start = _HEX.unpack_from(frame)
     else:
         station, centre, password, function, _, start = _DOWN.unpack_from(frame)
@@ -88,7 +88,7 @@ def _text_frame(frame: bytes) -> Frame:
     centre, station = (head[:2], head[2:12]) if up else (head[10:12], head[:10])
     body, part, end = frame[ASCII_HEAD:-5], (1, 1), frame[-5]
     if frame[23] == SYN:
-        if len(body) < 6 or not _DIGITS.issuperset(body[:6]):  # noqa: PLR2004 - six digits
+        if len(body) < 6 or not _DIGITS.issuperset(body[:6]):
             raise MalformedError("total and number of the part are no digits")
         part, body = _part(bytes.fromhex(body[:6].decode())), body[6:]
     if end not in (_UP_ENDS if up else _DOWN_ENDS):
@@ -99,7 +99,7 @@ def _text_frame(frame: bytes) -> Frame:
 def _part(given: bytes) -> tuple[int, int]:
     numbers = int.from_bytes(given)
     total, number = numbers >> 12, numbers & 0xFFF
-    if len(given) != 3 or not 1 <= number <= total:  # noqa: PLR2004 - three bytes
+    if len(given) != 3 or not 1 <= number <= total:
         raise MalformedError("total and number of the part contradict each other")
     return number, total
 

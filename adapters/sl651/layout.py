@@ -2,9 +2,10 @@
 
     serial 2 | time 6 | F1F1 station 5, kind 1 | F0F0 time 5 | element: identifier, definition, data | …
 
-A definition has the length in its high five bits and the decimals in its low three. Fixed whatever it says: F4 twelve
-bytes, F5 to FC twenty-four. Extended identifiers are FF and one byte more. Reports of equal intervals (31, 38) give the
-definition once and then as many data as there are; text and pictures take the rest. Source: SL 651-2014, 6.6 and annex C.
+A definition has the length in its high five bits and the decimals in its low three. Fixed whatever it says: F4
+twelve bytes, F5 to FC twenty-four. Extended identifiers are FF and one byte more. Reports of equal intervals (31,
+38) give the definition once and then as many data as there are; text and pictures take the rest. Source: SL
+651-2014, 6.6 and annex C.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from exchange.errors import MalformedError
 _BEGIN: Final = 8
 _KEPT: Final = 4096
 _FIXED: Final = {code.TIME: 5, code.ADDRESS: 6, code.RAIN_SERIES: code.SERIES,
-                 **{each: 2 * code.SERIES for each in code.STAGE_SERIES}}  # fmt: skip
+                 **dict.fromkeys(code.STAGE_SERIES, 2 * code.SERIES)}  # fmt: skip
 _REST: Final = (code.TEXT, code.IMAGE)
 
 

@@ -1,8 +1,8 @@
 """What a body says: serial, times, and numbers with the instant at which they were observed. Pure.
 
-Times are digits as they were sent (YYMMDDHHmm, Beijing). Numbers are BCD with a leading FF for negative ones; what is
-not decimal (FF…, AA…) is no number. F4 gives twelve rains of five minutes in 0.1 mm (FF: none), F5 to FC twelve relative
-stages in 0.01 m (FFFF: none), the first at the time before them. Source: SL 651-2014, 6.6 and annex C.
+Times are digits as they were sent (YYMMDDHHmm, Beijing). Numbers are BCD, led by FF where negative; what is not
+decimal (FF…, AA…) is no number. F4 gives twelve rains of five minutes in 0.1 mm (FF: none), F5 to FC twelve
+relative stages in 0.01 m (FFFF: none), the first at the time before them. Source: SL 651-2014, 6.6 and annex C.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Report(NamedTuple):
     def kind(self) -> int | None:
         """The kind of station (KINDS); None where the body does not say."""
         found = self._of(code.ADDRESS)
-        return found[5] if found and len(found) > 5 else None  # noqa: PLR2004 - after five bytes of address
+        return found[5] if found and len(found) > 5 else None
 
     @property
     def text(self) -> bytes:
@@ -75,7 +75,7 @@ class Report(NamedTuple):
                 time = data.hex()
             elif first == code.EXTENDED:
                 found.append((time, first << 8 | guide[1], _odd(data.hex(), _SCALES[guide[2] & 7])))
-            elif first >= code.RAIN_SERIES:
+            elif first == code.RAIN_SERIES or first in code.STAGE_SERIES:
                 found += _series(time, first, data)
         return found
 
@@ -104,7 +104,7 @@ def _odd(digits: str, scale: float) -> float | None:
 def _minutes(data: bytes) -> int:
     """A step DDHHMM in minutes; 0 where it is none."""
     digits = data.hex()
-    if len(digits) != 6 or not digits.isdecimal():  # noqa: PLR2004 - three bytes
+    if len(digits) != 6 or not digits.isdecimal():
         return 0
     return (int(digits[:2]) * 24 + int(digits[2:4])) * 60 + int(digits[4:])
 

@@ -13,6 +13,6 @@ class Fault(StrEnum):
     CHECKSUM = "checksum"
     MALFORMED = "malformed"
     STATION = "unknown-station"
-    PASSWORD = "password"  # noqa: S105
+    PASSWORD = "password"
     ORPHAN = "orphan-part"
     PARTS = "too-many-parts"

@@ -17,7 +17,7 @@ KEY: Final = ("section_code", "sampled_at", "item_code", "monitoring_mode")
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How one field of one station is read: a value is divided by `divisor` to be in `unit`; so is the limit already."""
+    """How one field of one station is read: a value divided by `divisor` is in `unit`, as the limit is."""
 
     item: str
     unit: str
@@ -41,7 +41,13 @@ class QualityRows:
         return len(self.values)
 
     def add(
-        self, section: str, time: str | None, reads: Reads, value: str | None, flag: str | None, remark: str | None
+        self,
+        section: str,
+        time: str | None,
+        reads: Reads,
+        value: str | None,
+        flag: str | None,
+        remark: str | None,
     ) -> None:
         """One value; what cannot be read becomes NULL, and the contract says what is wrong with the row."""
         self.sections.append(section)
@@ -52,7 +58,7 @@ class QualityRows:
         self.remarks.append(remark)
 
     def batch(self, counts: Counter[str]) -> pa.RecordBatch:
-        """All rows, those that repeat another word for word once; counts: values, unread, identical, conflicting, keys."""
+        """All rows, repeated ones once; counts: values, unread, below_limit, identical, conflicting, keys."""
         given = pa.array(self.values, pa.string())
         value = pc.divide(numbers(given), pa.array([each.divisor for each in self.reads], pa.float64()))
         limit = pa.array([each.limit for each in self.reads], pa.float64())

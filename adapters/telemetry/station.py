@@ -26,7 +26,7 @@ _TOP: Final = {"protocol", "stations", "items", "commands", "missing_flag"}
 
 @dataclass(frozen=True, slots=True)
 class ItemRule:
-    """How an item of the protocol is read: code and unit stand in for the standard's, the limit is in the given unit."""
+    """How an item is read: code and unit stand in for the standard's, the limit is in the given unit."""
 
     item: str | None = None
     unit: str | None = None
@@ -101,7 +101,9 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _table(given: object, where: str) -> dict[str, Any]:
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
-        raise InvalidInputError(f"{where}: 应为键值，键须加引号 / not names and values; quote codes of digits")
+        raise InvalidInputError(
+            f"{where}: 应为键值，键须加引号 / not names and values; quote codes of digits"
+        )
     return given
 
 
@@ -112,7 +114,8 @@ def _rules(given: object, where: str) -> dict[str, ItemRule]:
 def _station(given: object, shared: Mapping[str, ItemRule], where: str) -> Station:
     values = dict(_table(given, where))
     own = _rules(values.pop("items", None) or {}, f"{where}.items")
-    return _filled(Station, {**values, "items": {**shared, **own}}, where)
+    found: Station = _filled(Station, {**values, "items": {**shared, **own}}, where)
+    return found
 
 
 def _filled(kind: type[Any], given: object, where: str) -> Any:

@@ -45,4 +45,8 @@ def collapse(table: pa.Table, repeats: Repeats) -> pa.RecordBatch:
     repeats.counts["keys"] += keys.num_rows
     several = pc.greater(keys["count_all"], 1)
     repeats.counts["conflicting"] += pc.sum(keys["count_all"].filter(several)).as_py() or 0
-    return once.combine_chunks().to_batches()[0] if once.num_rows else pa.RecordBatch.from_pylist([], once.schema)
+    return (
+        once.combine_chunks().to_batches()[0]
+        if once.num_rows
+        else pa.RecordBatch.from_pylist([], once.schema)
+    )
