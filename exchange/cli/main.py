@@ -18,6 +18,8 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    patrol,
+    referral,
     search,
     verify,
 )
@@ -33,14 +35,17 @@ app = typer.Typer(
 app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
+app.command()(referral.inbox)
 app.command()(search.search)
 gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
 
