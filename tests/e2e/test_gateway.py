@@ -188,7 +188,7 @@ def test_sl651_reaches_hydrology(registered: Site, tmp_path: Path) -> None:
     mapping = 'protocol: sl651\nstations:\n  "0060105400": {stage_datum: "1985", discharge_method: rating}\n'
     gateway = GatewayProcess(tmp_path, "sl651", registered.water, mapping, FAST)
     gateway.start()
-    body = bytes.fromhex("0001260319090000F1F1006010540048F0F0260319090039230019642027230000312000")
+    body = bytes.fromhex("0001260319090000F1F1006010540048F0F02603190900392300196420272300003120")
     with closing(gateway.connect()) as station:
         station.sendall(encode(Frame(1, "0060105400", "1234", 0x34, body)))
         answer = decode_sl651(station.recv(4096))
