@@ -118,9 +118,9 @@ def copy(ledger_url: str, tmp_path: Path) -> Iterator[Replica]:
 
 
 def test_a_copy_holds_what_the_origin_holds(origin: Origin, copy: Replica) -> None:
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     origin.add(draft("c"))
-    copy.take(origin, LOG, origin.page(3))
+    copy.take(origin, [LOG], origin.page(3))
     assert copy.size == 4
     head = origin.ledger.head().size
     batches = [store.newest_batches(None, None, 99, 99) for store in (origin.ledger, copy.ledger)]
@@ -177,22 +177,22 @@ PAGES: dict[str, tuple[Callable[[Origin, PeerPage], PeerPage], type[HechuanError
 def test_what_a_copy_does_not_take(origin: Origin, copy: Replica, name: str) -> None:
     change, error, said = PAGES[name]
     with pytest.raises(error, match=said or None):
-        copy.take(origin, LOG, change(origin, origin.page(0)))
+        copy.take(origin, [LOG], change(origin, origin.page(0)))
     assert copy.size == 0
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     assert copy.size == 3
 
 
 def test_a_fork_raises_an_alarm_that_proves_it(origin: Origin, copy: Replica, tmp_path: Path) -> None:
     """The twin has the same keys and the same first three entries, and goes on otherwise."""
     origin.add(draft("c"))
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     (tmp_path / "twin").mkdir()
     with ExitStack() as stack:
         twin = origin_in(tmp_path / "twin", stack)
         twin.add(draft("other"), draft("more"))
         with pytest.raises(ProofInvalidError) as forked:
-            copy.take(twin, LOG, twin.page(4))
+            copy.take(twin, [LOG], twin.page(4))
     assert forked.value.detail["reason"] == "FORK"
     [alarm] = copy._store.alarms()
     heads = [verify_checkpoint(alarm.evidence[which], LOG) for which in ("known", "shown")]
@@ -205,11 +205,11 @@ def test_a_shorter_head_is_a_rollback_or_a_fork(origin: Origin, copy: Replica, t
     with ExitStack() as stack:
         twin = origin_in(tmp_path / "twin", stack)
         origin.add(draft("c"), draft("d"))
-        copy.take(origin, LOG, origin.page(0))
-        copy.compare(origin, LOG)
+        copy.take(origin, [LOG], origin.page(0))
+        copy.compare(origin, [LOG])
         for kind in ("ROLLED_BACK", "FORK"):
             with pytest.raises(ProofInvalidError) as refused:
-                copy.compare(twin, LOG)
+                copy.compare(twin, [LOG])
             assert refused.value.detail["reason"] == kind
             twin.add(draft("other"))
     assert {alarm.kind for alarm in copy._store.alarms()} == {"rolled back", "fork"}
@@ -236,7 +236,7 @@ class Asked:
 def asked(ledger_url: str, origin: Origin) -> Iterator[Asked]:
     with closing(SqlLedgerStore.open(ledger_url, Store())) as own:
         clock = SteppedClock()
-        witness = Witness(own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: LOG}, clock)
+        witness = Witness(own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: [LOG]}, clock)
         yield Asked(witness, origin, own)
 
 
