@@ -30,6 +30,7 @@ from exchange.ledger import (
     SignatureType,
     VerifierKey,
     consistency_path,
+    cosign,
     extend,
     leaf_hash,
     sign_checkpoint,
@@ -183,6 +184,38 @@ def test_what_a_copy_does_not_take(origin: Origin, copy: Replica, name: str) -> 
     assert copy.size == 3
 
 
+SECOND_KEY = SigningKey.generate("ml-dsa-44")
+BOTH = (LOG, VerifierKey(LOG.name, SECOND_KEY.verify_key.public, SignatureType.ML_DSA_44))
+
+
+def signed_twice(page: PeerPage, key: SigningKey = SECOND_KEY) -> PeerPage:
+    """The page with the log's second signature on its checkpoint."""
+    return replace(page, note=cosign(page.note, BOTH[1], int(NOON.timestamp()), key.sign))
+
+
+def test_the_second_signature_of_a_log_is_checked_too(origin: Origin, copy: Replica) -> None:
+    with pytest.raises(SignatureInvalidError):
+        copy.take(origin, BOTH, signed_twice(origin.page(0), SigningKey.generate("ml-dsa-44")))
+    copy.take(origin, BOTH, signed_twice(origin.page(0)))
+    origin.add(draft("c"))
+    with pytest.raises(SignatureInvalidError) as less:
+        copy.take(origin, BOTH, origin.page(3))
+    assert less.value.detail["reason"] == "HALF_SIGNED"
+    with pytest.raises(SignatureInvalidError):
+        copy.compare(origin, BOTH)
+    copy.take(origin, BOTH, signed_twice(origin.page(3)))
+    assert copy.size == 4
+
+
+def test_heads_from_before_the_second_key_have_one_signature(origin: Origin, copy: Replica) -> None:
+    copy.take(origin, BOTH, origin.page(0))
+    origin.add(draft("c"))
+    copy.take(origin, BOTH, signed_twice(origin.page(3)))
+    origin.add(draft("d"))
+    with pytest.raises(SignatureInvalidError):
+        copy.take(origin, BOTH, origin.page(4))
+
+
 def test_a_fork_raises_an_alarm_that_proves_it(origin: Origin, copy: Replica, tmp_path: Path) -> None:
     """The twin has the same keys and the same first three entries, and goes on otherwise."""
     origin.add(draft("c"))
@@ -247,6 +280,19 @@ def test_a_witness_cosigns_what_follows(asked: Asked) -> None:
         assert verify_cosignatures(note + line, [WITNESS]) == {WITNESS: int(NOON.timestamp())}
         asked.origin.add(draft(f"after {old}"))
     assert asked.own.federation().witnessed(LOG.name)[0] == 4
+
+
+def test_a_witness_cosigns_only_what_every_key_of_the_log_signed(ledger_url: str, origin: Origin) -> None:
+    note = origin.ledger.head().note
+    with closing(SqlLedgerStore.open(ledger_url, Store())) as own:
+        witness = Witness(
+            own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: BOTH}, SteppedClock()
+        )
+        with pytest.raises(SignatureInvalidError):
+            witness.add_checkpoint(AddCheckpoint(0, (), note).to_bytes())
+        twice = cosign(note, BOTH[1], int(NOON.timestamp()), SECOND_KEY.sign)
+        line = witness.add_checkpoint(AddCheckpoint(0, (), twice).to_bytes()).decode()
+    assert WITNESS in verify_cosignatures(note + line, [WITNESS])
 
 
 def test_a_witness_conflicts_over_sizes(asked: Asked) -> None:
