@@ -153,6 +153,8 @@ class Form:
         found = set().union(*(table.headings() for table in self.tables), self.source.only)
         if self.source.year and self.source.year.column:
             found.add(self.source.year.column)
+        if self.source.district:
+            found.add(self.source.district)
         return found
 
     def all_headings(self) -> set[str]:

@@ -16,7 +16,7 @@ from pyarrow import types
 from adapters.codes.crosswalk import Crosswalk
 from adapters.codes.division import code_of
 from adapters.codes.factor import factor_of
-from adapters.codes.unit import factor_between
+from adapters.codes.unit import factor_between, unit_of
 from adapters.mapping.form import ColumnRule, Form, Made
 from adapters.shape.cell import Kind, Numbers, read_numbers
 from adapters.shape.instant import read_instants
@@ -99,6 +99,8 @@ def _coded(text: str, rule: ColumnRule, context: Context) -> str | None:
         case "factor":
             found = factor_of(text)
             return found.code if found else None
+        case "unit":
+            return unit_of(text)
         case "river" | "section":
             return context.crosswalk.code_of(rule.codes, text)
     return text

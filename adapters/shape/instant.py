@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +34,7 @@ FORMS: Final = (
     "%Y年%m月%d日",
 )
 YEARLESS: Final = ("%m-%d %H:%M", "%m/%d %H:%M", "%m月%d日 %H:%M", "%m月%d日%H时", "%m月%d日 %H时")
-_OFFSET: Final = r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+_ISO: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2}|\.[0-9]+)$"
 _MIDNIGHT: Final = r"(?P<before>.*[ T日])24(?P<after>[:时].*|$)"
 _DAY: Final = r"^(?:[0-9]{4}[-/年.]?)?[0-9]{1,2}[-/月.]?(?P<day>[0-9]{1,2})"
 _US: Final = pa.timestamp("us")
@@ -94,16 +94,17 @@ def _distinct(texts: pa.StringArray, form: str | None, zone: str, about: Sequenc
         local = np.where(local == _NONE, bare, local)
     known = local != _NONE
     found = np.where(known, local + day - shift, _NONE)
-    for at in np.flatnonzero(
-        ~known & pc.match_substring_regex(texts, _OFFSET).to_numpy(zero_copy_only=False)
-    ):
-        found[at] = _absolute(texts[int(at)].as_py())
+    rest = ~known & pc.match_substring_regex(texts, _ISO).to_numpy(zero_copy_only=False)
+    for at in np.flatnonzero(rest):
+        found[at] = _iso(texts[int(at)].as_py(), offset_of(zone))
     return pa.array(found, mask=found == _NONE).cast(pa.timestamp("us", tz="UTC"))
 
 
-def _absolute(text: str) -> int:
+def _iso(text: str, east: timedelta) -> int:
+    """With an offset, or with parts of a second."""
     try:
-        moment = datetime.fromisoformat(text).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone(east))).astimezone(UTC)
     except (ValueError, OverflowError):
         return _NONE
     return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))

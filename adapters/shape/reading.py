@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from exchange.contract.model import Contract
 _THREADS: Final = 2
 _AHEAD: Final = 3
 Bools = npt.NDArray[np.bool_]
-Sheets = Callable[[Tally], Iterable[Sheet]]
+Sheets = Callable[[Tally], Generator[Sheet, None, None]]
 
 
 class ShapedReading:
@@ -45,8 +46,9 @@ class ShapedReading:
 
     def pieces(self) -> Iterator[Piece]:
         """All rows, in the order of the source."""
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="adapter") as pool:
-            for sheet in self._sheets(self.tally):
+        workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="adapter")
+        with workers as pool, closing(self._sheets(self.tally)) as sheets:
+            for sheet in sheets:
                 yield from self._sheet(sheet, pool)
         if self._repeats.keys:
             self.tally.counts["keys"] = self._repeats.keys

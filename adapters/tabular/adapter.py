@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -57,7 +57,7 @@ class TabularAdapter:
             )
         _year_known(path, form)
 
-        def sheets(tally: Tally) -> Iterable[Sheet]:
+        def sheets(tally: Tally) -> Generator[Sheet, None, None]:
             about, year = told_date(path.name)
             for sheet in _sheets(path, form, tally):
                 yield replace(sheet, about=about, year=year)
