@@ -18,7 +18,9 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    patrol,
     referral,
+    river,
     search,
     verify,
 )
@@ -38,6 +40,8 @@ app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
+app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
