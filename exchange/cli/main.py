@@ -20,6 +20,7 @@ from exchange.cli import (
     partner,
     patrol,
     referral,
+    river,
     search,
     verify,
 )
@@ -40,6 +41,7 @@ app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
 app.add_typer(patrol.app, name="patrol")
+app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
