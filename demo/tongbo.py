@@ -65,7 +65,7 @@ def hydraulics(jurisdiction: str) -> pa.Table:
                 "discharge_m3s": 4.2,
                 "velocity_ms": _KM / HOURS / 3.6,
                 "dispersion_m2s": 6.0,
-                "method": "estimated",
+                "method": "model",
                 "remark": MADE,
             }
         ]

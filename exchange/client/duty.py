@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from pyarrow import csv
 from exchange.client.referral import list_referrals
 from exchange.duty.chief import patrolled
 from exchange.duty.directive import COUNTS, KEYS
+from exchange.duty.matrix import Duty, route
 from exchange.duty.rules import Rules
 from exchange.duty.score import (
     Component,
@@ -34,7 +35,7 @@ from exchange.referral.move import Move
 from exchange.river.assess import graded, means, section_classes
 from exchange.river.standard import Standard, national_standard
 from exchange.trust.envelope import Envelope
-from exchange.trust.workday import deadline_instant
+from exchange.trust.workday import SHANGHAI, deadline_instant
 
 if TYPE_CHECKING:
     from exchange.client.connection import Client
@@ -91,6 +92,12 @@ def assess(
         found.append(patrol_component(patrolled(chiefs, patrols, rules.quota, start, end)))
     found.append(_referrals(client, start, end))
     return score(found, rules, frozen.sizes)
+
+
+def routed(client: Client, dataset: str, matter: str, river: str = "", county: str = "") -> Duty:
+    """Who leads on a matter today by a duty matrix; raises NotFoundError, ConflictError, MalformedError."""
+    today = datetime.now(UTC).astimezone(SHANGHAI).date()
+    return route(client.query(str(DatasetId.parse(dataset))).table(), matter, river, county, on=today)
 
 
 def read_totals(file: Path) -> pa.Table:
