@@ -20,7 +20,9 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    patrol,
     referral,
+    river,
     search,
     verify,
 )
@@ -41,6 +43,8 @@ app.add_typer(duty.app, name="duty")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
+app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
