@@ -35,8 +35,11 @@ demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute;
 test: $(SETUP) ## the everyday tests; ARGS= goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(SETUP) ## kill -9 the hub two hundred times while it is being published to; ARGS= goes to pytest
-	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} $(BIN)/python -m pytest tests/e2e/test_kill.py --timeout 3600 $(ARGS)
+soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames; ARGS= goes to pytest
+	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} HECHUAN_GATEWAY_KILLS=$${HECHUAN_GATEWAY_KILLS:-50} \
+		HECHUAN_FUZZED_FRAMES=$${HECHUAN_FUZZED_FRAMES:-500000} \
+		$(BIN)/python -m pytest tests/e2e/test_kill.py tests/e2e/test_gateway.py \
+		tests/unit/adapters/test_hj212.py tests/unit/adapters/test_sl651.py --timeout 3600 $(ARGS)
 
 bench: $(BENCH) ## compare with peers, write build/bench.json; ONLY=publish,query picks figures by prefix
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only "$(ONLY)")
