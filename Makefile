@@ -29,7 +29,7 @@ $(SETUP): locks/dev.lock pyproject.toml
 	@touch $@
 	@rm -f $(BENCH)
 
-demo: $(SETUP) ## a hub, five agencies and a correction in a minute; DATA=<CNEMC 4-hour CSV> for real input
+demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")
 
 airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
