@@ -23,9 +23,9 @@ from adapters.hj212.sealed import seal
 from adapters.hj212.stream import Splitter
 from adapters.telemetry.fault import Fault
 from adapters.telemetry.station import StationMap, load_stations
+from demo.gateway import report
 from exchange.errors import MalformedError
 from tests.conftest import SHARED
-from tests.gateways import report
 
 NOW = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
 FRAMES = SHARED / "data" / "telemetry_frames.json"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from adapters.gateway.dialect import Answer, Entry
 from adapters.sl651 import code, report, text
 from adapters.sl651.adapter import Sl651Dialect
+from adapters.sl651.batch import decode_many
 from adapters.sl651.frame import ETB, ETX, NAK, SYN, Frame, decode, encode
 from adapters.sl651.stream import Splitter
 from adapters.szy206 import frame as szy206
@@ -108,6 +109,22 @@ def test_reports_are_what_was_sent() -> None:
         ("2603190900", 0x38, 11.03),
         ("2603190900", 0x47, 8.5),
     ]
+
+
+def test_many_are_read_as_one_by_one() -> None:
+    alike = HEAD + WHERE + bytes.fromhex("392300196420272B000312000038121103")
+    frames = [encode(hourly(alike[:-1] + bytes([number % 10]), 0x32)) for number in range(8)]
+    negative = encode(hourly(alike.replace(bytes.fromhex("00196420"), bytes.fromhex("FF000420")), 0x32))
+    broken = bytearray(frames[0])
+    broken[40] ^= 1
+    given_frames = [*frames, negative, bytes(broken), encode(hourly())]
+    columns, rest = decode_many(given_frames)
+    assert rest == [8, 9, 10]
+    [found] = columns
+    for place, times, numbers in zip(found.frames, found.times.tolist(), found.numbers.tolist(), strict=True):
+        frame = decode(given_frames[place])
+        said = [(f"{time:010}", *pair) for time, *pair in zip(times, found.elements, numbers, strict=True)]
+        assert said == report.decode(frame.function, frame.body).numbers()
 
 
 def test_equal_intervals_repeat_their_data() -> None:
