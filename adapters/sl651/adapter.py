@@ -8,9 +8,9 @@ instant of each number; rain comes with the interval before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Final
 
@@ -49,9 +49,9 @@ class Sl651Dialect:
         """As in the entry point."""
         return "sl651"
 
-    def session(self, stations: StationMap) -> CentreSession:
-        """A new connection."""
-        return CentreSession(stations)
+    def sessions(self, stations: StationMap) -> Callable[[], CentreSession]:
+        """What gives a new connection's session."""
+        return partial(CentreSession, stations)
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """Entries, each a frame or all parts of a report, under the contracts."""

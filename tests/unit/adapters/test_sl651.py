@@ -185,7 +185,7 @@ def test_fuzzed_frames_raise_nothing_but_our_errors() -> None:
 
 def test_parts_are_joined_and_missing_ones_asked_for(tmp_path: Path) -> None:
     stations = mapped(tmp_path)
-    session = Sl651Dialect().session(stations)
+    session = Sl651Dialect().sessions(stations)()
     first = encode(hourly(HOURLY[:50])._replace(part=(1, 2), end=ETB))
     second = encode(hourly(HOURLY[50:])._replace(part=(2, 2)))
     assert first[13] == SYN
@@ -231,7 +231,7 @@ def test_szy206_rows(tmp_path: Path) -> None:
     stations = mapped(tmp_path, "szy206", mapping)
     data = bytes.fromhex("20641900000000000000091900")
     sent = szy206.encode(szy206.Frame(0x82, "5001550001", szy206.REPORT, data))
-    [entry] = Szy206Dialect().session(stations).feed(sent, NOW)
+    [entry] = Szy206Dialect().sessions(stations)().feed(sent, NOW)
     assert isinstance(entry, Entry)
     assert szy206.decode(entry.answers[0]).data == b"\0"
     [row] = Szy206Dialect().rows([entry.data], stations).batches["hydrology"].to_pylist()
