@@ -1,0 +1,102 @@
+"""Causes that single rows show: a value that does not change, one that was filled in, one that came twice."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import ibis
+from ibis.expr.types import IntegerValue, Table
+
+from exchange.reconcile.compare import Verdict
+from exchange.reconcile.key import seconds_of, series_of
+from exchange.reconcile.terms import Causes
+
+_DECIMALS = 4
+
+
+def stuck_rows(rows: Table, which: str, causes: Causes) -> Table:
+    """key and run (how many values) of rows where a side does not change while the other does.
+
+    Rows at or below the detection limit are not stuck: nothing is measured there.
+    """
+    other = "right" if which == "left" else "left"
+    known = rows.filter(rows[which].notnull())
+    order = ibis.window(group_by=known.series, order_by=known.key)
+    before = known[which].lag(1).over(order)
+    known = known.mutate(begins=ibis.coalesce(known[which] != before, True).cast("int64"))
+    until_now = ibis.window(group_by=known.series, order_by=known.key, preceding=None, following=0)
+    known = known.mutate(run_id=known.begins.sum().over(until_now))
+    runs = known.group_by("series", "run_id").agg(
+        run=known.count(),
+        value=known[which].max(),
+        detection=known.detection.max(),
+        low=known[other].min(),
+        high=known[other].max(),
+    )
+    runs = runs.filter(
+        runs.run >= causes.stuck,
+        runs.value > runs.detection,
+        runs.high - runs.low > runs.high.abs() * causes.spread,
+    )
+    held = known.join(runs.select("series", "run_id", "run"), ["series", "run_id"])
+    return held.select("key", "run")
+
+
+def filled_rows(differing: Table, causes: Causes) -> Table:
+    """key and the value of rows where one side has exactly its detection limit, or half of it, and the other more."""
+    a, b, limit = differing.left_amount, differing.right_amount, differing.detection
+
+    def filled(one: ibis.expr.types.FloatingValue) -> ibis.expr.types.BooleanValue:
+        return ((one - limit).abs() <= limit * 1e-6) | ((one - limit / 2).abs() <= limit * 1e-6)
+
+    found = differing.filter(
+        differing.verdict == Verdict.DISAGREE.value,
+        limit > 0,
+        (filled(a) & (b > limit * causes.fill)) | (filled(b) & (a > limit * causes.fill)),
+    )
+    return found.select("key", value=ibis.least(found.left_amount, found.right_amount))
+
+
+def twice_fed(singles: Table, pairs: Table, which: str, causes: Causes) -> Table:
+    """key of rows without a partner whose very value stands beside them in the same series of the same side."""
+    own, value = f"{which}_key", f"{which}_amount"
+    alone = singles.filter(singles[own].notnull())
+    alone = alone.select("key", amount=alone[value], series=series_of(alone[own]), at=seconds_of(alone[own]))
+    wide = causes.duplicate
+    around = reduce(Table.union, [alone.mutate(bin=alone["at"] // wide + step) for step in (-1, 0, 1)])
+    beside = pairs.filter(pairs[own].notnull())
+    beside = beside.select(
+        amount=beside[value], series=series_of(beside[own]), beside=seconds_of(beside[own])
+    )
+    beside = beside.mutate(bin=beside.beside // wide)
+    met = around.join(beside, ["series", "bin", "amount"])
+    apart: IntegerValue = (met["at"] - met.beside).abs()
+    return met.filter(apart > 0, apart <= wide).select("key").distinct()
+
+
+def rounded(rows: Table, causes: Causes) -> Table:
+    """Windows in which one side has fewer decimals than the other, and half of its last digit covers what differs.
+
+    series, window, cause's evidence (decimals) and explained (share of the disagreeing pairs).
+    """
+    both = rows.filter(rows.left.notnull(), rows.right.notnull())
+    sums = {
+        f"{which}_{at}": (both[which] - both[which].round(at)).abs().max()
+        for which in ("left", "right")
+        for at in range(_DECIMALS)
+    }
+    fine = both.group_by("series", "window").agg(**sums)
+    places = {
+        which: ibis.cases(
+            *((fine[f"{which}_{at}"] < 1e-9, at) for at in range(_DECIMALS)), else_=_DECIMALS
+        ).cast("float64")
+        for which in ("left", "right")
+    }
+    fine = fine.select("series", "window", left_places=places["left"], right_places=places["right"])
+    fine = fine.filter(fine.left_places != fine.right_places)
+    fine = fine.mutate(places=ibis.least(fine.left_places, fine.right_places))
+    met = both.filter(both.disagrees).join(fine.select("series", "window", "places"), ["series", "window"])
+    half = ibis.literal(10.0).pow(-met.places) / 2
+    apart, size = (met.left - met.right).abs(), ibis.greatest(met.left.abs(), met.right.abs())
+    covered = (apart <= half + size * causes.close / 2) & (half >= size * causes.close / 4)
+    return met.group_by("series", "window", "places").agg(explained=covered.cast("float64").mean())
