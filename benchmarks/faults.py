@@ -1,7 +1,7 @@
 """Clean series of both banks, faults put into them, and what is named for each: made, and labelled as made.
 
-A series is the logarithm of an AR(1) process around a level, one value every four hours; each bank sees it with noise of
-its own. One fault befalls the right side of a series (of a whole section, for wrong codes) for three to six weeks.
+A series is the logarithm of an AR(1) process around a level, one value every four hours; each bank sees it with
+noise of its own. One fault befalls the right side of a series (of a whole section, for wrong codes) for some weeks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _START: Final = 1_767_225_600
 _CODES: Final = tuple(ITEMS)
 # detection limits of the shipped terms
 _FILLS: Final = {"w21003": 0.025, "w21011": 0.01, "w21001": 0.05, "w01019": 0.5}
+# where such a fault leads beyond the tolerance at all
+_AT: Final = {Cause.FILL: tuple(_FILLS), Cause.ROUNDING: ("w21011", "w21001")}
 Floats = npt.NDArray[np.float64]
 
 
@@ -108,8 +110,8 @@ def banks(causes: Mapping[Cause, int], clean: int, noise: float = 0.05, seed: in
 
 def _inject(made: _Made, cause: Cause, section: int, number: int) -> Iterator[Fault]:
     item, span = number % len(ITEMS), made.span()
-    if cause is Cause.FILL:
-        item = _CODES.index(list(_FILLS)[number % len(_FILLS)])
+    if cause in _AT:
+        item = _CODES.index(list(_AT[cause])[number % len(_AT[cause])])
     where = (section, item, span)
     values = made.right
     if cause is Cause.UNIT:
@@ -143,8 +145,7 @@ def _inject_rows(made: _Made, cause: Cause, where: tuple[int, int, slice]) -> No
     if cause is Cause.FILL:
         made.right[where] = np.where(chosen, _FILLS[_CODES[item]], made.right[where])
     elif cause is Cause.ROUNDING:
-        level = np.median(made.right[where])
-        digits = int(np.floor(-np.log10(level)))
+        digits = int(np.ceil(-np.log10(np.median(made.right[where]))))
         made.right[where] = np.round(made.right[where], max(digits, 0))
     elif cause is Cause.DUPLICATE:
         made.twice[where] = chosen
@@ -212,7 +213,7 @@ class Score:
 
 
 def score(made: Banks, differences: pa.Table, pairs: int) -> Score:
-    """Hold named causes against the faults; `differences` are those of `Compared`, `pairs` how many there are in all."""
+    """Hold named causes against the faults; `differences` are those of `Compared`, `pairs` their number in all."""
     sections = np.array([int(code[-4:]) for code in differences["left_section"].to_pylist()], np.int64)
     items = np.array(differences["item_code"].to_pylist(), dtype=object)
     at = differences["compared_at"].cast(pa.timestamp("s")).cast(pa.int64()).to_numpy()

@@ -17,6 +17,7 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    reconcile,
     search,
     verify,
 )
@@ -35,6 +36,7 @@ app.add_typer(agreement.app, name="agreement")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(reconcile.app, name="reconcile")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
@@ -88,7 +87,7 @@ def compare(
     ]
     pairs = _paired(engine, terms, given, *sides)
     found = engine.keep("windows", windows(pairs, terms))
-    rows, causes, stuck = _tried(engine, terms, pairs, found)
+    causes, stuck = _tried(engine, terms, pairs, found)
     differing = engine.keep("differing", explain.differing(pairs))
     twice = [row.twice_fed(differing, pairs, which, terms.causes) for which in _SIDES]
     explained = explain.explained(
@@ -121,16 +120,15 @@ def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Tab
     right = engine.keep("right_over", without(right, near, "right"))
     across = engine.keep("across", nearest(left, right, terms.pairing, mixed=True))
     singles = [
-        single(without(rows, across, which), which)
-        for which, rows in zip(_SIDES, (left, right), strict=True)
+        single(without(rows, across, which), which) for which, rows in zip(_SIDES, (left, right), strict=True)
     ]
     later = judged(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
     found = met.filter(met.left_key.notnull(), met.right_key.notnull())
     return engine.name("pairs", found.union(engine.keep("later", later)))
 
 
-def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table, Table]:
-    """Rows of suspect windows, the cause that each such window has, and the rows that are stuck."""
+def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table]:
+    """The cause that a window has, where one is held, and the rows that are stuck."""
     causes, slot = terms.causes, terms.pairing.automatic
     odd = engine.keep("suspects", suspects(found, terms))
     rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, terms))
@@ -157,7 +155,7 @@ def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Ta
     left, right = (each.anti_join(first, ["series", "window"]) for each in (left, right))
     far = engine.keep("held_far", held.by_section(left, right, lagged, causes))
     fine = explain.rounded_windows(row.rounded(rows, causes), causes)
-    return rows, engine.keep("causes", explain.chosen([first, far, fine])), stuck
+    return engine.keep("causes", explain.chosen([first, far, fine])), stuck
 
 
 def _lags(causes: Causes, slot: int) -> pa.Table:

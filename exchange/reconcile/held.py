@@ -43,7 +43,7 @@ def by_unit(rows: Table, suspects: Table, factors: Table, causes: Causes, ammoni
 
 
 def lag_distances(left: Table, right: Table, lags: Table, causes: Causes) -> Table:
-    """How far the right side's values, taken `hours` later, are from the left's: one row per window and lag, 0 included."""
+    """How far the right side's values, `hours` later, are from the left's, by window and lag."""
     moved = left.cross_join(lags)
     moved = moved.mutate(slot=moved.slot + moved.slots).rename(ours="value")
     met = moved.join(right.select("series", "slot", "value"), ["series", "slot"])
@@ -123,7 +123,7 @@ def by_section(left: Table, right: Table, lagged: Table, causes: Causes) -> Tabl
 
 
 def _section_candidates(left: Table, right: Table, causes: Causes) -> Table:
-    """Values at one slot of sections whose levels fit one another in at least two items, and in most that they share."""
+    """Values at one slot, of sections whose levels fit in at least two items and in most that they share."""
     ours = left.group_by("series", "window").agg(level=left.value.mean())
     theirs = right.group_by("series", "window").agg(level=right.value.mean())
     theirs = theirs.rename(other="series", other_level="level")

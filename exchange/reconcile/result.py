@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import StringValue, Table
 
-from exchange.reconcile.key import MANUAL, item_of, mode_of, section_of, seconds_of, series_of
+from exchange.reconcile.key import MANUAL, item_of, mode_of, seconds_of, section_of, series_of
 
 EXPLAINED = ("cause", "evidence", "confidence")
 

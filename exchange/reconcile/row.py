@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
+from typing import Final
 
 import ibis
-from ibis.expr.types import IntegerValue, Table
+from ibis.expr.types import BooleanValue, FloatingValue, IntegerValue, Table
 
 from exchange.reconcile.compare import Verdict
 from exchange.reconcile.key import seconds_of, series_of
 from exchange.reconcile.terms import Causes
 
-_DECIMALS = 4
+_DECIMALS: Final = 4
+_NOTHING: Final = 1e-9
 
 
 def stuck_rows(rows: Table, which: str, causes: Causes) -> Table:
@@ -33,10 +36,12 @@ def stuck_rows(rows: Table, which: str, causes: Causes) -> Table:
         low=known[other].min(),
         high=known[other].max(),
     )
+    # a value that is only coarse stays as well, as long as the other moves within its last digit
+    digit = ibis.literal(10.0).pow(-_places({at: _off(runs.value, at) for at in range(_DECIMALS)}))
     runs = runs.filter(
         runs.run >= causes.stuck,
         runs.value > runs.detection,
-        runs.high - runs.low > runs.high.abs() * causes.spread,
+        runs.high - runs.low > ibis.greatest(runs.high.abs() * causes.spread, digit),
     )
     held = known.join(runs.select("series", "run_id", "run"), ["series", "run_id"])
     return held.select("key", "run")
@@ -46,7 +51,7 @@ def filled_rows(differing: Table, causes: Causes) -> Table:
     """key and the value of rows where one side has exactly its detection limit, or half of it, and the other more."""
     a, b, limit = differing.left_amount, differing.right_amount, differing.detection
 
-    def filled(one: ibis.expr.types.FloatingValue) -> ibis.expr.types.BooleanValue:
+    def filled(one: FloatingValue) -> BooleanValue:
         return ((one - limit).abs() <= limit * 1e-6) | ((one - limit / 2).abs() <= limit * 1e-6)
 
     found = differing.filter(
@@ -77,20 +82,15 @@ def twice_fed(singles: Table, pairs: Table, which: str, causes: Causes) -> Table
 def rounded(rows: Table, causes: Causes) -> Table:
     """Windows in which one side has fewer decimals than the other, and half of its last digit covers what differs.
 
-    series, window, cause's evidence (decimals) and explained (share of the disagreeing pairs).
+    series, window, places (decimals) and explained (share of the disagreeing pairs).
     """
     both = rows.filter(rows.left.notnull(), rows.right.notnull())
     sums = {
-        f"{which}_{at}": (both[which] - both[which].round(at)).abs().max()
-        for which in ("left", "right")
-        for at in range(_DECIMALS)
+        f"{which}_{at}": _off(both[which], at).max() for which in ("left", "right") for at in range(_DECIMALS)
     }
     fine = both.group_by("series", "window").agg(**sums)
     places = {
-        which: ibis.cases(
-            *((fine[f"{which}_{at}"] < 1e-9, at) for at in range(_DECIMALS)), else_=_DECIMALS
-        ).cast("float64")
-        for which in ("left", "right")
+        which: _places({at: fine[f"{which}_{at}"] for at in range(_DECIMALS)}) for which in ("left", "right")
     }
     fine = fine.select("series", "window", left_places=places["left"], right_places=places["right"])
     fine = fine.filter(fine.left_places != fine.right_places)
@@ -100,3 +100,14 @@ def rounded(rows: Table, causes: Causes) -> Table:
     apart, size = (met.left - met.right).abs(), ibis.greatest(met.left.abs(), met.right.abs())
     covered = (apart <= half + size * causes.close / 2) & (half >= size * causes.close / 4)
     return met.group_by("series", "window", "places").agg(explained=covered.cast("float64").mean())
+
+
+def _off(value: FloatingValue, decimals: int) -> FloatingValue:
+    """How far a value is from one of so many decimals."""
+    return (value - value.round(decimals)).abs()
+
+
+def _places(off: Mapping[int, FloatingValue]) -> FloatingValue:
+    """The fewest decimals that take a value nowhere."""
+    found = ibis.cases(*((each < _NOTHING, at) for at, each in off.items()), else_=_DECIMALS)
+    return found.cast("float64")
