@@ -16,6 +16,7 @@ from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
 from exchange.flow.deadline import deadline_of
+from exchange.flow.deliver import Deliverer
 from exchange.flow.federation import Standing
 from exchange.flow.grant import Granter, check_terms
 from exchange.flow.publish import Publisher
@@ -83,6 +84,11 @@ class Application:
     def granter(self) -> Granter:
         """Who may read what of the hub's own datasets."""
         return Granter(self.book, self.contracts, self.side, self.clock)
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        """Objects to peers that mirror."""
+        return Deliverer(self.ledger, self.objects, self.contracts, self.granter)
 
     @cached_property
     def publisher(self) -> Publisher:

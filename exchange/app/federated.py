@@ -11,8 +11,9 @@ from exchange.flow.coverage import coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
+from exchange.flow.mirror import Mirror
 from exchange.flow.projection import Projection, Source
-from exchange.flow.replicate import Mirror, Replica
+from exchange.flow.replicate import Replica
 from exchange.flow.sealing import Sealing
 from exchange.flow.search import Searcher
 from exchange.flow.witness import Notary, Witness
@@ -136,7 +137,7 @@ class Federated:
         return Link(
             neighbour,
             replica,
-            Mirror(replica, application.objects, application.home.state / "spool"),
+            Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
             application.book,
             self.notary,

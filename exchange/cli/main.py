@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import typer
 from rich.console import Console
@@ -43,6 +44,19 @@ app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
 app.command()(search.search)
+gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
+
+
+def _add_installed() -> None:
+    """Commands of what stands on this package and is installed beside it, as adapters are."""
+    for group, target in (("hechuan.commands", app), ("hechuan.gateways", gateway)):
+        for found in sorted(entry_points(group=group), key=lambda each: each.name):
+            target.command(found.name)(found.load())
+    if gateway.registered_commands:
+        app.add_typer(gateway, name="gateway")
+
+
+_add_installed()
 
 
 def main() -> None:

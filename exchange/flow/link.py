@@ -18,7 +18,8 @@ import structlog
 from exchange.errors import HechuanError, UnavailableError
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.coverage import take_coverage
-from exchange.flow.replicate import Mirror, Replica, wanted_mirrors
+from exchange.flow.mirror import Mirror, wanted_mirrors
+from exchange.flow.replicate import Replica
 from exchange.flow.witness import Notary
 from exchange.ledger import VerifierKey
 from exchange.ports import Alarm, Clock, LedgerStore, MoveRecord, Peer, Record, WitnessStore

@@ -12,9 +12,11 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    PartHeader,
     Peer,
     PeerPage,
     SealStore,
+    WantedPart,
     WitnessStore,
 )
 from exchange.ports.record import (
@@ -29,6 +31,7 @@ from exchange.ports.record import (
     Head,
     KeyRecord,
     MoveRecord,
+    ReadEnd,
     RecipientRecord,
     Record,
     RevocationRecord,
@@ -65,9 +68,11 @@ __all__ = [
     "MoveRecord",
     "ObjectStore",
     "Part",
+    "PartHeader",
     "Peer",
     "PeerPage",
     "Plan",
+    "ReadEnd",
     "RecipientRecord",
     "Record",
     "RevocationRecord",
@@ -75,5 +80,6 @@ __all__ = [
     "SealedKey",
     "Sequencer",
     "TableEngine",
+    "WantedPart",
     "WitnessStore",
 ]

@@ -186,6 +186,17 @@ class AccessRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEnd:
+    """How a recorded read ended: rows and bytes delivered, and the outcome as in its AccessRecord."""
+
+    id: str
+    ended_at: datetime
+    rows: int
+    bytes: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class SealedKey:
     """A batch key wrapped for one recipient under one agreement; `envelope` is the publisher's, with the key inside."""
 

@@ -127,11 +127,9 @@ def read_terms(contract: Contract) -> Terms:
 
 def shipped_terms() -> Terms:
     """The version that comes with the software."""
-    newest = max(
-        (found for text in shipped_contracts() if (found := load_contract(text)).ref.name == CONTRACT),
-        key=lambda contract: contract.ref,
-    )
-    return read_terms(newest)
+    mark = f"\nid: {CONTRACT}\n".encode()
+    found = [load_contract(text) for text in shipped_contracts() if mark in text]
+    return read_terms(max(found, key=lambda contract: contract.ref))
 
 
 def _item(given: Mapping[str, Any]) -> Item:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from exchange.river.grade import Floats, Levels, below_limit, class_names, item_levels
 from exchange.river.oxygen import OXYGEN, TEMPERATURE, saturated_levels
+from exchange.river.plain import decoded
 from exchange.river.standard import GRADES, WORSE, Standard
 
 SAMPLE: Final = ("section_code", "sampled_at")
@@ -72,7 +73,10 @@ def section_classes(rows: pa.Table, standard: Standard, keys: Sequence[str] = SA
     total nitrogen and coliforms; §二（一）1 the worst decides; §二（一）3 main pollutants.
     """
     assessed = pa.array([item.code for item in standard.items if item.assessed])
-    counted = rows.filter(pc.and_(pc.greater(rows["level"], 0), pc.is_in(rows["item_code"], assessed)))
+    needed = rows.select([*keys, "item_code", "level", "multiple"])
+    counted = decoded(
+        needed.filter(pc.and_(pc.greater(rows["level"], 0), pc.is_in(rows["item_code"], assessed)))
+    )
     whole = counted.group_by(list(keys)).aggregate([("level", "max"), ("item_code", "count_distinct")])
     whole = whole.rename_columns([*keys, "level", "items"])
     main = main_items(counted, standard, keys)
@@ -138,7 +142,7 @@ def means(table: pa.Table, keys: Sequence[str], month: bool = True) -> pa.Table:
     """
     value = pa.array(below_limit(table, 0.5), from_pandas=True)
     by = [*keys, "item_code", "unit"]
-    plain = table.select(by).append_column("value", value)
+    plain = decoded(table.select(by)).append_column("value", value)
     if month:
         local = pc.local_timestamp(
             table["sampled_at"].cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("s", "Asia/Shanghai"))

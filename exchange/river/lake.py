@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exchange.river.plain import decoded
 from exchange.river.standard import Standard, Wording
 
 _SCALE: Final = {("mg/L", "ug/L"): 1e3, ("ug/L", "mg/L"): 1e-3}
@@ -21,6 +22,7 @@ def trophic_index(table: pa.Table, standard: Standard, keys: Sequence[str]) -> p
     in m), `value`, `unit`; one value per key and item, else their mean. Gives the keys, `tli` and `state`.
     TLI(j) = 10 (a + b ln C), TLI(Σ) = Σ W TLI(j).
     """
+    table = decoded(table)
     parts = []
     for term in standard.terms:
         rows = table.filter(pc.and_(pc.equal(table["item_code"], term.code), pc.greater(table["value"], 0)))

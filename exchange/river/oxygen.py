@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.river.grade import VALID, Floats, Levels
+from exchange.river.plain import decoded
 from exchange.river.standard import Standard
 
 OXYGEN: Final = "w01009"
@@ -35,7 +36,7 @@ def saturated_levels(
     that of the same sample. Rows without one keep their level. Source: GB 3838-2002, table 1, item 3.
     """
     keys = [name for name in _KEYS if name in table.column_names]
-    plain = table.select([*keys, "item_code", "value"]).append_column(
+    plain = decoded(table.select([*keys, "item_code", "value"])).append_column(
         "_row", pa.array(np.arange(len(levels)))
     )
     plain = plain.append_column("_level", pa.array(levels))

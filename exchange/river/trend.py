@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from exchange.errors import InvalidInputError
 from exchange.river.extra import load
+from exchange.river.plain import decoded
 
 SEASONS: Final = 12
 MIN_YEARS: Final = 3
@@ -45,7 +46,7 @@ def trends(means: pa.Table, alpha: float = 0.05) -> list[Trend]:
     """
     if not 0 < alpha < 1:
         raise InvalidInputError(f"alpha {alpha} is not between 0 and 1")
-    ordered = means.sort_by([(name, "ascending") for name in ("section_code", "item_code", "month")])
+    ordered = decoded(means).sort_by([(name, "ascending") for name in ("section_code", "item_code", "month")])
     found = []
     for pair in ordered.group_by(["section_code", "item_code"], use_threads=False).aggregate([]).to_pylist():
         section, item = pair["section_code"], pair["item_code"]

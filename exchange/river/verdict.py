@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.river.assess import graded, section_classes
+from exchange.river.plain import decoded
 from exchange.river.standard import WORSE, Standard, Wording
 
 _STEPS: Final = {1: 0, 2: 0, 3: 1, 4: 2, 5: 3, 6: 4}
@@ -58,7 +59,7 @@ def river_verdicts(means: pa.Table, standard: Standard) -> list[Verdict]:
     `means` of one period gives them. Lakes, and rivers of fewer than five sections: the class of each mean.
     Source: 环办〔2011〕22号 §二（一）2 rivers, §二（二）1 lakes.
     """
-    rows = graded(means, standard, with_saturation=False)
+    rows = graded(decoded(means), standard, with_saturation=False)
     names = sorted(name for name in pc.unique(rows["river_name"]).to_pylist() if name is not None)
     return [_verdict(name, rows.filter(pc.equal(rows["river_name"], name)), standard) for name in names]
 

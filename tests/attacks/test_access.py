@@ -111,6 +111,8 @@ MATRIX: dict[str, Row] = {
     "MemberService.ListKeys": OPEN,
     "MemberService.Renew": everybody("ok", foreign="PERMISSION_DENIED", hub="PERMISSION_DENIED"),
     "PeerService.Follow": HUBS,
+    # its reader, for whom it asks, has no agreement
+    "PeerService.FetchParts": everybody("NOT_A_HUB", hub="AGREEMENT_REQUIRED"),
     # the hub may, and this witness does not know the log
     "PeerService.AddCheckpoint": everybody("NOT_A_HUB", hub="NOT_FOUND"),
     "PeerService.GetCoverage": HUBS,
@@ -240,6 +242,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "ListKeys": member_pb2.ListKeysRequest,
         "Renew": lambda: member_pb2.RenewRequest(csr=csr),
         "Follow": peer_pb2.FollowRequest,
+        "FetchParts": lambda: peer_pb2.FetchPartsRequest(
+            on_behalf_of="510000/water", parts=[peer_pb2.WantedPart(batch=batch.id)]
+        ),
         "AddCheckpoint": lambda: peer_pb2.AddCheckpointRequest(body=unknown_log(owner)),
         "GetCoverage": peer_pb2.GetCoverageRequest,
         "ListMirrorReads": lambda: peer_pb2.ListMirrorReadsRequest(owner="510000/water"),

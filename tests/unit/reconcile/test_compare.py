@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pytest
@@ -47,43 +47,50 @@ def pairs(engine: DuckEngine, left: list[Row], right: list[Row], datums: pa.Tabl
     return engine.table(found.all_pairs().order_by("compared_at", "left_value"))
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "verdict"),
-    [
-        (row(1.0), row(1.0), "agree"),
-        (row(2.0), row(2.4), "agree"),  # |a − b| / (a + b) = 9 %, 10 % allowed above 1 mg/L
-        (row(2.0), row(2.5), "disagree"),  # 11 %
-        (row(0.05), row(0.07), "agree"),  # 17 %, 20 % allowed up to 0.1 mg/L
-        (row(0.02), row(0.04), "noise"),  # less apart than the detection limit of 0.025 mg/L
-        (row(0.10), row(0.18, detection_limit=0.1), "noise"),  # a limit of the row's own
-        (row(0.62), row(620.0, unit="ug/L"), "agree"),
-        (row(7.5, item_code="w01001", unit="1"), row(7.58, item_code="w01001", unit="1"), "agree"),
-        (row(7.5, item_code="w01001", unit="1"), row(7.7, item_code="w01001", unit="1"), "disagree"),
-    ],
+SAME: Final[tuple[tuple[Row, Row, str], ...]] = (
+    (row(1.0), row(1.0), "agree"),
+    (row(2.0), row(2.4), "agree"),  # |a − b| / (a + b) = 9 %, 10 % allowed above 1 mg/L
+    (row(2.0), row(2.5), "disagree"),  # 11 %
+    (row(0.05), row(0.07), "agree"),  # 17 %, 20 % allowed up to 0.1 mg/L
+    (row(0.02), row(0.04), "noise"),  # less apart than the detection limit of 0.025 mg/L
+    (row(0.10), row(0.18, detection_limit=0.1), "noise"),  # a limit of the row's own
+    (row(0.62), row(620.0, unit="ug/L"), "agree"),
+    (row(7.5, item_code="w01001", unit="1"), row(7.58, item_code="w01001", unit="1"), "agree"),
+    (row(7.5, item_code="w01001", unit="1"), row(7.7, item_code="w01001", unit="1"), "disagree"),
 )
-def test_verdicts(engine: DuckEngine, left: Row, right: Row, verdict: str) -> None:
-    [found] = pairs(engine, [left], [right]).to_pylist()
-    assert found["verdict"] == verdict
-    assert (found["left_value"], found["left_unit"]) == (left["value"], left["unit"])
-    assert (found["right_value"], found["right_unit"]) == (right["value"], right["unit"])
+# automatic, laboratory
+ACROSS: Final = (
+    (2.0, 2.4, "agree"),  # above class IV: 20 % of the laboratory's value
+    (2.0, 2.6, "disagree"),
+    (0.9, 1.2, "agree"),  # between II and IV: 30 %
+    (0.3, 0.5, "agree"),  # both at or below class II
+    (0.6, 0.35, "disagree"),  # 4 detection limits to class II: 40 %
+    (0.01, 0.09, "agree"),  # below 4 detection limits nothing is told apart
+)
 
 
-@pytest.mark.parametrize(
-    ("automatic", "laboratory", "verdict"),
-    [
-        (2.0, 2.4, "agree"),  # above class IV: 20 % of the laboratory's value
-        (2.0, 2.6, "disagree"),
-        (0.9, 1.2, "agree"),  # between II and IV: 30 %
-        (0.3, 0.5, "agree"),  # both at or below class II
-        (0.6, 0.35, "disagree"),  # 4 detection limits to class II: 40 %
-        (0.01, 0.09, "agree"),  # below 4 detection limits nothing is told apart
-    ],
-)
-def test_automatic_against_laboratory(
-    engine: DuckEngine, automatic: float, laboratory: float, verdict: str
-) -> None:
-    [found] = pairs(engine, [row(automatic)], [row(laboratory, 40, monitoring_mode="manual")]).to_pylist()
-    assert (found["verdict"], found["pairing"]) == (verdict, "automatic-manual")
+def each_at_its_section(engine: DuckEngine, cases: Sequence[tuple[Row, Row, str]]) -> list[Row]:
+    """All cases in one comparison: what is found for each, in their order."""
+    codes = [f"S{number:03}" for number in range(len(cases))]
+    sides = [
+        table([{**case[side], "section_code": code} for code, case in zip(codes, cases, strict=True)])
+        for side in (0, 1)
+    ]
+    found = compare(engine, shipped_terms(), crosswalk({code: code for code in codes}), *sides)
+    return engine.table(found.all_pairs().order_by("left_section")).to_pylist()
+
+
+def test_verdicts(engine: DuckEngine) -> None:
+    for found, (left, right, verdict) in zip(each_at_its_section(engine, SAME), SAME, strict=True):
+        assert found["verdict"] == verdict, found
+        assert (found["left_value"], found["left_unit"]) == (left["value"], left["unit"])
+        assert (found["right_value"], found["right_unit"]) == (right["value"], right["unit"])
+
+
+def test_automatic_against_laboratory(engine: DuckEngine) -> None:
+    cases = [(row(a), row(b, 40, monitoring_mode="manual"), said) for a, b, said in ACROSS]
+    for found, (_, _, verdict) in zip(each_at_its_section(engine, cases), cases, strict=True):
+        assert (found["verdict"], found["pairing"]) == (verdict, "automatic-manual"), found
 
 
 def test_nearest_within_the_tolerance(engine: DuckEngine) -> None:

@@ -5,20 +5,18 @@ The rest of the differences are values shown as exactly a limit, which were roun
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from adapters.cnemc import adapter
 from exchange.river.assess import graded, section_classes
+from exchange.river.plain import decoded
 from exchange.river.standard import national_standard
-from tests.conftest import SHARED
+from tests.unit.river.stations import ABSENT, FOUR_HOURS, stations
 
-REAL = SHARED / "data" / "cnemc_autostation_4h_2021-04-01_03.csv"
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason="../shared is absent")
+pytestmark = pytest.mark.skipif(not FOUR_HOURS.exists(), reason=ABSENT)
 FIVE: Final = (
     "w01001",
     "w01009",
@@ -39,29 +37,27 @@ LAKES: Final = [
 ]  # fmt: skip
 
 
-@cache
-def reading() -> tuple[pa.Table, pa.Table]:
-    tables = adapter.read(REAL).tables
-    values = tables["water-quality"]
-    return tables["monitoring-section"], values.filter(pc.is_in(values["item_code"], pa.array(FIVE)))
+def measured() -> pa.Table:
+    values = stations("water-quality")
+    return values.filter(pc.is_in(values["item_code"], pa.array(FIVE)))
 
 
 def agreement(values: pa.Table) -> float:
     """Share of samples whose published class is ours, in per cent."""
     keys = ["section_code", "sampled_at"]
     ours = section_classes(graded(values, national_standard()), national_standard()).select([*keys, "class"])
-    stated = values.group_by(keys).aggregate([("stated_class", "max")]).drop_null()
+    stated = decoded(values).group_by(keys).aggregate([("stated_class", "max")]).drop_null()
     both = ours.join(stated, keys, join_type="inner")
     assert both.num_rows > 6600
     return float(100 * pc.mean(pc.equal(both["class"], both["stated_class_max"]).cast(pa.int8())).as_py())
 
 
 def test_river_limits_everywhere() -> None:
-    assert agreement(reading()[1]) == pytest.approx(96.1, abs=0.05)
+    assert agreement(measured()) == pytest.approx(96.1, abs=0.05)
 
 
 def test_lake_limits_in_lakes() -> None:
-    sections, values = reading()
+    sections, values = stations("monitoring-section"), measured()
     lakes = sections.filter(pc.is_in(sections["section_name"], pa.array(LAKES)))["section_code"]
     body = pc.if_else(pc.is_in(values["section_code"], lakes.combine_chunks()), "lake", "river")
     assert agreement(values.append_column("water_body", body)) == pytest.approx(99.0, abs=0.1)
