@@ -25,6 +25,7 @@ from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
+from exchange.serve.referral import ReferralServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.tls import TlsFiles
@@ -38,6 +39,7 @@ from exchange.v1 import (
     member_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
+    referral_pb2_grpc,
     seal_pb2_grpc,
 )
 
@@ -50,6 +52,7 @@ SERVICES = (
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
+    "exchange.v1.ReferralService",
     "exchange.v1.SealService",
 )
 
@@ -124,7 +127,7 @@ def _add_services(
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-        LedgerServicer(gate, ledger, application.side, application.book, federated.links), server
+        LedgerServicer(gate, ledger, application.side, _moves(application), federated.links), server
     )
     _add_members(application, federated, gate, feed, server)
 
@@ -151,6 +154,27 @@ def _add_members(
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+    referral = ReferralServicer(
+        gate,
+        federated.referrals,
+        application.referral_book,
+        federated.desk,
+        federated.attachments,
+        application.clock,
+        application.settings.referral,
+        application.settings.limit,
+    )
+    referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+
+
+def _moves(application: Application) -> Callable[[str], int | None]:
+    """Where a move stands, of an agreement or a referral."""
+    books = (application.book, application.referral_book.index)
+
+    def find(move: str) -> int | None:
+        return next((found for book in books if (found := book.index_of(move)) is not None), None)
+
+    return find
 
 
 def _add_peer(

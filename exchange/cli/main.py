@@ -19,6 +19,7 @@ from exchange.cli import (
     operate,
     partner,
     reconcile,
+    referral,
     search,
     verify,
 )
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
@@ -43,6 +45,7 @@ app.command()(evidence.evidence)
 app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
+app.command()(referral.inbox)
 app.command()(search.search)
 gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
 
