@@ -21,6 +21,7 @@ from exchange.cli import (
     reconcile,
     referral,
     search,
+    settle,
     verify,
 )
 from exchange.errors import HechuanError
@@ -40,6 +41,7 @@ app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
 app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(settle.app, name="settle")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)

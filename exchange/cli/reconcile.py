@@ -103,7 +103,12 @@ def boundary(
         found = compare(engine, agreed, crosswalk(walk), *files)
         _show(engine, found, agreed, (left, right))
         if output is not None:
-            write(_table(engine, found, table), output)
+            from exchange.reconcile.settled import settled_values, with_settled
+
+            rows = _table(engine, found, table)
+            if table in ("differences", "pairs"):
+                rows = with_settled(rows, settled_values(client))
+            write(rows, output)
 
 
 def read_crosswalk(path: Path) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from exchange.v1 import (
     member_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
+    settlement_pb2_grpc,
 )
 
 
@@ -37,6 +38,7 @@ class Session(AbstractContextManager["Session"]):
         self.member = member_pb2_grpc.MemberServiceStub(channel)
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
+        self.settlement = settlement_pb2_grpc.SettlementServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it
         self.batch_keys: dict[str, BatchKey] = {}

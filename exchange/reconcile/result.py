@@ -51,7 +51,7 @@ def named_windows(windows: Table, sections: Table, units: Table) -> Table:
 
 
 def _instant(key: ibis.expr.types.IntegerValue) -> ibis.expr.types.TimestampValue:
-    return seconds_of(key).as_timestamp("s")
+    return seconds_of(key).as_timestamp("s").cast("timestamp('UTC', 6)")
 
 
 def _mode(key: ibis.expr.types.IntegerValue) -> StringValue:
