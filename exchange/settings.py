@@ -104,6 +104,8 @@ class Agreement:
     sign_days: int = 5
     # Calendar days before a deadline from which a side is reminded.
     remind_days: int = 3
+    # How often the hub looks for deadlines to tell its operator of.
+    remind_seconds: float = 60.0
     # YAML of holidays and make-up working days that goes before the built-in calendar; empty: none.
     calendar: str = ""
     # How soon a move written by another process is seen.

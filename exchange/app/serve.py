@@ -26,6 +26,7 @@ from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
 from exchange.serve.referral import ReferralServicer
+from exchange.serve.remind import Reminder
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.settlement import SettlementServicer
@@ -82,6 +83,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
 
     federated = Federated(application)
     follower = Follower(home, settings.federation, application.clock, standing)
+    reminder = Reminder(application.book, application.clock, settings.agreement)
     federated.start()
     try:
         await run(
@@ -90,7 +92,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
             SERVICES,
             lambda server: _add_services(application, federated, gate, feed, server),
             lambda server: _add_enrolment(application, server),
-            [feed.run, follower.run],
+            [feed.run, follower.run, reminder.run],
             started,
             feed.drain,
         )

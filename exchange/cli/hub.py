@@ -169,7 +169,7 @@ def peer(
     found = HubCard.parse(read_public(card))
     home.add_peer(found)
     out.print(f"hub 枢纽 {found.jurisdiction}  fingerprint 指纹  {found.fingerprint}", soft_wrap=True)
-    out.print(f"[green]✓[/] {found.jurisdiction} is a peer from the next start on 重启后生效")
+    out.print(f"[green]✓[/] {found.jurisdiction} is a peer from now on 即刻生效")
 
 
 @app.command()

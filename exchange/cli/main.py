@@ -18,8 +18,10 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    patrol,
     reconcile,
     referral,
+    river,
     search,
     settle,
     verify,
@@ -40,6 +42,8 @@ app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
+app.add_typer(river.app, name="river")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(settle.app, name="settle")
 partner.register(app)
