@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from exchange import wire
 from exchange.client.call import retried
 from exchange.client.verify import verify_receipt_text
+from exchange.settlement.case import State
 from exchange.settlement.matter import Matter
 from exchange.settlement.move import Act, Move
 from exchange.v1 import settlement_pb2
@@ -78,6 +79,11 @@ def list_settlements(client: Session, awaited: bool = False) -> Iterator[settlem
 def matter_of(settlement: settlement_pb2.Settlement) -> Matter:
     """What it is about."""
     return Matter.from_json(json.loads(settlement.matter))
+
+
+def state_of(settlement: settlement_pb2.Settlement) -> State:
+    """Where it stands."""
+    return State[settlement_pb2.SettlementState.Name(settlement.state).removeprefix("SETTLEMENT_STATE_")]
 
 
 def _submit(client: Session, move: Move) -> Settled:

@@ -7,14 +7,10 @@ from typing import Final
 import pyarrow as pa
 
 from exchange.client.session import Session
-from exchange.client.settlement import list_settlements, matter_of
-from exchange.v1 import settlement_pb2
+from exchange.client.settlement import list_settlements, matter_of, state_of
+from exchange.settlement.case import State
 
-_STATES: Final = {
-    settlement_pb2.SETTLEMENT_STATE_AGREED: "agreed",
-    settlement_pb2.SETTLEMENT_STATE_DISPUTED: "disputed",
-    settlement_pb2.SETTLEMENT_STATE_ARBITRATED: "arbitrated",
-}
+_ENDED: Final = (State.AGREED, State.DISPUTED, State.ARBITRATED)
 SETTLED: Final = pa.schema(
     [
         ("left_section", pa.string()),
@@ -38,18 +34,18 @@ def settled_values(client: Session) -> pa.Table:
     """
     rows = []
     for each in list_settlements(client):
-        if each.state not in _STATES:
+        about, state = matter_of(each), state_of(each)
+        if state not in _ENDED:
             continue
-        about, state = matter_of(each), _STATES[each.state]
         rows.append(
             {
                 "left_section": about.left_section,
                 "right_section": about.right_section,
                 "item_code": about.item,
                 "compared_at": about.left_at or about.right_at,
-                "value": None if state == "disputed" else float(each.value),
+                "value": float(each.value) if state.settles else None,
                 "unit": about.unit,
-                "state": state,
+                "state": state.value,
                 "settlement": each.id,
                 "head": each.head,
             }
