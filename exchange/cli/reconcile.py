@@ -21,6 +21,7 @@ from rich.table import Table
 from exchange.batch.stream import Encoding, encode_stream
 from exchange.cli.partner import Home, Hub, read_filter, read_moment
 from exchange.client import connect
+from exchange.client.session import Session
 from exchange.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -74,41 +75,43 @@ def boundary(
     if table not in _TABLES:
         raise InvalidInputError(f"table {table!r} is not one of {', '.join(_TABLES)}")
     from exchange.reconcile.boundary import compare, crosswalk
-    from exchange.reconcile.side import OBSERVED
-    from exchange.reconcile.source import fetched
     from exchange.reconcile.terms import read_terms
 
-    walk = read_crosswalk(sections)
+    walk = crosswalk(read_crosswalk(sections))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hechuan-")))
         client = stack.enter_context(connect(home, hub))
         agreed = read_terms(client.contract(terms))
-        filters = [read_filter(text) for text in where or ()]
-        files = []
-        for name, dataset in (("left", left), ("right", right)):
-            rows = fetched(
-                client,
-                dataset,
-                list(OBSERVED),
-                scratch / f"{name}.parquet",
-                filters=filters,
-                as_of=read_moment(as_of),
-            )
-            err.print(
-                f"{dataset}: {rows.statement['rows']:,} rows at ledger size {rows.tree_size} · signed 已签名 ✓",
-                style="dim",
-            )
-            files.append([rows.path])
+        files = [_fetched(client, each, scratch, where or (), as_of) for each in (left, right)]
         engine = stack.enter_context(_engine(spark, scratch, memory_mib))
-        found = compare(engine, agreed, crosswalk(walk), *files)
+        found = compare(engine, agreed, walk, *files)
         _show(engine, found, agreed, (left, right))
         if output is not None:
-            from exchange.reconcile.settled import settled_values, with_settled
+            _write(client, engine, found, table, output)
 
-            rows = _table(engine, found, table)
-            if table in ("differences", "pairs"):
-                rows = with_settled(rows, settled_values(client))
-            write(rows, output)
+
+def _fetched(
+    client: Session, dataset: str, scratch: Path, where: Iterable[str], as_of: str | None
+) -> list[Path]:
+    from exchange.reconcile.side import OBSERVED
+    from exchange.reconcile.source import fetched
+
+    target = scratch / f"{dataset.replace('/', '-')}.parquet"
+    filters = [read_filter(text) for text in where]
+    rows = fetched(client, dataset, list(OBSERVED), target, filters=filters, as_of=read_moment(as_of))
+    count = rows.statement["rows"]
+    err.print(f"{dataset}: {count:,} rows at ledger size {rows.tree_size} · signed 已签名 ✓", style="dim")
+    return [rows.path]
+
+
+def _write(client: Session, engine: Engine, found: Compared, name: str, output: Path) -> None:
+    """A table, with what has been settled about its rows beside it."""
+    from exchange.reconcile.settled import settled_values, with_settled
+
+    rows = _table(engine, found, name)
+    if name in ("differences", "pairs"):
+        rows = with_settled(rows, settled_values(client))
+    write(rows, output)
 
 
 def read_crosswalk(path: Path) -> Mapping[str, str]:

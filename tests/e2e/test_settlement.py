@@ -18,7 +18,7 @@ from demo.hub import HubProcess, fixed_ports, hechuan, introduce
 from exchange.client import Client, connect
 from exchange.client.settlement import get_settlement, list_settlements, move_settlement, propose_settlement
 from exchange.client.verify import verify_receipt_text
-from exchange.errors import PermissionDeniedError, WrongStateError
+from exchange.errors import WrongStateError
 from exchange.reconcile.cause import Cause
 from exchange.reconcile.settled import settled_values, with_settled
 from exchange.settlement.matter import Matter
@@ -56,8 +56,8 @@ def published(client: Client, rows: pa.Table) -> None:
     }
     client.publish("monitoring-section", pa.table(sections))
     done = client.publish("water-quality", rows.drop_columns(["detection_limit"]))
-    # now and then the made oxygen is more than water holds
-    assert done.batch.verdict.rejected < 50, done.batch.verdict
+    # now and then a made value is more than water can hold
+    assert done.batch.verdict.accepted > 8000, done.batch.verdict
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_agreed_by_both_and_used(border: Border) -> None:
     seen(border.right, id, "PROPOSED")
     with pytest.raises(WrongStateError):
         move_settlement(border.left.client, id, Act.ACCEPT)
-    with pytest.raises(PermissionDeniedError):
+    with pytest.raises(WrongStateError):
         move_settlement(border.office.client, id, Act.ARBITRATE, value="1", reason="-", person="-")
     countersigned = move_settlement(border.right.client, id, Act.ACCEPT)
     assert verify_receipt_text(countersigned.receipt, border.right.client.profile.log_keys)
