@@ -61,6 +61,7 @@ def quality(
     sections: Annotated[
         str | None, typer.Option(help="monitoring-section: river or lake, and names of rivers.")
     ] = None,
+    section: Annotated[list[str] | None, typer.Option(help="Only this code; may be repeated.")] = None,
     monthly: Annotated[
         bool, typer.Option("--monthly", help="Monthly means instead of single samples.")
     ] = False,
@@ -74,7 +75,10 @@ def quality(
 ) -> None:
     """Classes of sections after GB 3838-2002 and 环办〔2011〕22号, and verdicts over rivers by month. 水质评价。"""
     reader, standard = Reader(home, hub, as_of), _standard(limits)
-    table = decoded(reader.read(source, "water-quality"))
+    where = [f"section_code={'|'.join(section)}"] if section else []
+    table = decoded(reader.read(source, "water-quality", where))
+    if section:
+        table = table.filter(pc.is_in(table["section_code"], pa.array(section)))
     if sections:
         table = _with_places(table, decoded(reader.read(sections, "monitoring-section")))
     extra = [name for name in ("river_name", "water_body") if name in table.column_names]

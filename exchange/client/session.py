@@ -23,6 +23,7 @@ from exchange.v1 import (
     referral_pb2_grpc,
     seal_pb2_grpc,
     settlement_pb2_grpc,
+    steward_pb2_grpc,
 )
 
 
@@ -40,6 +41,7 @@ class Session(AbstractContextManager["Session"]):
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
         self.settlement = settlement_pb2_grpc.SettlementServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
+        self.steward = steward_pb2_grpc.StewardServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it
         self.batch_keys: dict[str, BatchKey] = {}
         self._contracts: dict[str, Contract] = {}
