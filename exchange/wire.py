@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from exchange.agreement.negotiation import Negotiation, State, due_soon, signed_document
 from exchange.batch.manifest import Kind
 from exchange.batch.stream import Encoding
+from exchange.batch.verdict import Decision, Verdict
 from exchange.contract.compat import Verdict as Compatibility
 from exchange.contract.model import Contract, Severity
 from exchange.errors import InvalidInputError, MalformedError
@@ -23,8 +24,25 @@ from exchange.ports import (
     Entry,
     KeyRecord,
     RecipientRecord,
+    VerdictRecord,
 )
-from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2, seal_pb2
+from exchange.referral.case import Referral
+from exchange.referral.case import State as ReferralState
+from exchange.referral.history import History
+from exchange.referral.ladder import Proposal
+from exchange.referral.move import Attachment, Move
+from exchange.referral.order import Kind as ReferralKind
+from exchange.trust.envelope import Envelope
+from exchange.v1 import (
+    agreement_pb2,
+    catalog_pb2,
+    common_pb2,
+    exchange_pb2,
+    member_pb2,
+    referral_pb2,
+    seal_pb2,
+    steward_pb2,
+)
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
@@ -38,11 +56,17 @@ _KINDS: Final = {
     Kind.CORRECTION: common_pb2.BATCH_KIND_CORRECTION,
     Kind.RETRACTION: common_pb2.BATCH_KIND_RETRACTION,
 }
+_KIND_OF: Final = {number: kind for kind, number in _KINDS.items()}
 _SEVERITIES: Final = {
     Severity.INFO: common_pb2.SEVERITY_INFO,
     Severity.WARNING: common_pb2.SEVERITY_WARNING,
     Severity.ERROR: common_pb2.SEVERITY_ERROR,
     Severity.BLOCKER: common_pb2.SEVERITY_BLOCKER,
+}
+_DECISIONS: Final = {
+    Decision.RELEASE: steward_pb2.DECISION_RELEASE,
+    Decision.QUARANTINE: steward_pb2.DECISION_QUARANTINE,
+    Decision.REFER: steward_pb2.DECISION_REFER,
 }
 _OPERATORS: Final = {
     exchange_pb2.OPERATOR_EQ: "eq",
@@ -71,6 +95,13 @@ _SHARING_NAMES: Final = {number: name for name, number in _SHARING.items()}
 _STATES: Final = {
     state: agreement_pb2.AgreementState.Value(f"AGREEMENT_STATE_{state.name}") for state in State
 }
+_REFERRAL_STATES: Final = {
+    state: referral_pb2.ReferralState.Value(f"REFERRAL_STATE_{state.name}") for state in ReferralState
+}
+_REFERRAL_KINDS: Final = {
+    kind: referral_pb2.ReferralKind.Value(f"REFERRAL_KIND_{kind.name}") for kind in ReferralKind
+}
+_REFERRAL_KIND_OF: Final = {number: kind for kind, number in _REFERRAL_KINDS.items()}
 _PARTS: Final = {
     exchange_pb2.FETCH_PART_UNSPECIFIED: "object",
     exchange_pb2.FETCH_PART_OBJECT: "object",
@@ -194,6 +225,18 @@ def batch(record: BatchRecord, contract: Contract | None) -> common_pb2.Batch:
     )
 
 
+def batch_kind(message: common_pb2.Batch) -> Kind:
+    """What a batch does to the rows that stand."""
+    return _KIND_OF[message.kind]
+
+
+def period(message: common_pb2.Batch) -> tuple[datetime | None, datetime | None]:
+    """First and last value of a batch's time column; None where the contract has none."""
+    first = instant(message.period_from) if message.HasField("period_from") else None
+    last = instant(message.period_until) if message.HasField("period_until") else None
+    return first, last
+
+
 def entry(value: Entry) -> exchange_pb2.LedgerEntry:
     """One ledger entry."""
     return exchange_pb2.LedgerEntry(
@@ -315,6 +358,28 @@ def recipient(record: RecipientRecord) -> seal_pb2.Recipient:
     )
 
 
+def steward_verdict(record: VerdictRecord) -> steward_pb2.StewardVerdict:
+    """A steward's verdict, findings included."""
+    given = Verdict.parse(Envelope.from_json_bytes(record.envelope).payload)
+    return steward_pb2.StewardVerdict(
+        id=record.id,
+        index=record.index,
+        batch=record.batch,
+        dataset=str(record.dataset),
+        by=str(record.by),
+        decision=_DECISIONS[given.decision],
+        findings=[
+            steward_pb2.StewardFinding(
+                rule=each.rule, severity=_SEVERITIES[each.severity], count=each.count, said=each.said
+            )
+            for each in given.findings
+        ],
+        suite=record.suite,
+        tree_size=record.tree_size,
+        recorded_at=timestamp(record.recorded_at),
+    )
+
+
 def key(record: KeyRecord) -> member_pb2.Key:
     """A registered signing key."""
     return member_pb2.Key(
@@ -325,4 +390,85 @@ def key(record: KeyRecord) -> member_pb2.Key:
         revoked=record.revoked_index is not None,
         index=record.index,
         revoked_index=record.revoked_index or 0,
+    )
+
+
+def referral_kind(number: int) -> ReferralKind:
+    """A referral's kind; raises InvalidInputError."""
+    try:
+        return _REFERRAL_KIND_OF[referral_pb2.ReferralKind.ValueType(number)]
+    except KeyError:
+        raise InvalidInputError(f"unknown kind of referral {number}") from None
+
+
+def referral_kind_number(kind: ReferralKind) -> referral_pb2.ReferralKind.ValueType:
+    """The other way round."""
+    return _REFERRAL_KINDS[kind]
+
+
+def referral(
+    found: Referral, now: datetime, left: int | None, soon_days: int, step: Proposal | None
+) -> referral_pb2.Referral:
+    """A referral as it stands at a moment, without its moves. `left`: working days until its deadline."""
+    order, extension, deadline = found.order, found.extension, found.deadline
+    overdue = deadline is not None and now >= deadline
+    return referral_pb2.Referral(
+        id=found.id,
+        kind=_REFERRAL_KINDS[order.kind],
+        state=_REFERRAL_STATES[found.state],
+        **{role.value: str(holder) for role, holder in found.desks.items()},  # type: ignore[arg-type]
+        title=order.title,
+        text=order.text,
+        matter=order.matter,
+        river=order.river,
+        subject=order.subject,
+        parent=order.parent,
+        sent_at=timestamp(order.at),
+        acknowledge_by=timestamp(order.acknowledge_by),
+        due_at=timestamp(found.due),
+        deadline=timestamp(deadline),
+        days_left=left or 0,
+        overdue=overdue,
+        soon=left is not None and not overdue and left <= soon_days,
+        level=found.level,
+        proposed=step.act.value if step else "",
+        awaited=sorted(map(str, found.awaited)),
+        applied=found.applied,
+        extension_due_at=timestamp(extension.due if extension else None),
+        extension_days=extension.days if extension else 0,
+        head=found.head,
+        attachments=map(referral_attachment, found.attachments),
+        parties=sorted(map(str, found.parties)),
+    )
+
+
+def referral_moves(history: History, envelopes: Mapping[str, bytes]) -> list[referral_pb2.ReferralMove]:
+    """All moves of a referral by their time, those set aside among them; `envelopes` by move."""
+    return [
+        _referral_move(history.moves[id], id, history.aside.get(id, ""), envelopes[id])
+        for _, id in history.places
+        if id not in history.waiting
+    ]
+
+
+def referral_attachment(item: Attachment) -> referral_pb2.ReferralAttachment:
+    """What a move names."""
+    return referral_pb2.ReferralAttachment(
+        digest=item.digest, bytes=item.bytes, media_type=item.media_type, name=item.name
+    )
+
+
+def _referral_move(move: Move, id: str, aside: str, envelope: bytes) -> referral_pb2.ReferralMove:
+    return referral_pb2.ReferralMove(
+        id=id,
+        act=move.act.value,
+        by=str(move.by),
+        at=timestamp(move.at),
+        person=move.person,
+        reason=move.reason,
+        to=str(move.to or ""),
+        attachments=map(referral_attachment, move.attachments),
+        aside=aside,
+        previous=move.previous or "",
+        envelope=envelope,
     )

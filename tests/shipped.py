@@ -152,6 +152,33 @@ GOOD: Final[dict[str, Row]] = {
     "evidence-file": {
         "digest": _DIGEST, "part": "0", "parts": "2", "media_type": "image/jpeg", "bytes": "400000",
         "captured_at": "2026-03-19T09:00:00+08:00", "content": "/9j/4AAQ",
+    "duty-matrix": {
+        "duty_code": "CQ-DUTY-031", "valid_from": "2026-01-01", "task": "pollution",
+        "matter": "boundary-water-quality", "river_name": "铜钵河", "county_code": "500155",
+        "agency": "500000/ecology", "agency_name": "示例生态环境局", "role": "lead",
+        "supervisor_agency": "500000/joint-office", "deadline_days": "5", "duty_text": "跨界断面超标的调查与处置",
+        "legal_basis": "示例〔2026〕1号", "contact_phone": "023-12345678", "valid_to": None,
+    },
+    "spill-report": {
+        "report_code": "SC-SP-2026-0003", "began_at": "2026-03-19T09:00:00+08:00",
+        "reported_at": "2026-03-19T09:30:00+08:00", "reach_code": "SC-TB-01", "km_to_end": "2.5",
+        "river_name": "铜钵河", "county_code": "511724", "source_kind": "pipeline", "item_code": "w21003",
+        "mass_kg": "120", "duration_hours": "2", "grade": "ordinary", "status": "first",
+        "measures": "关闭阀门，筑坝拦截", "evidence_digest": _DIGEST,
+    },
+    "river-plan": {
+        "plan_code": "CQ-PLAN-TB-LP", "plan_version": "2026-2030", "task_code": "TB-LP-03",
+        "parent_plan": "CQ-PLAN-TB", "parent_task": "TB-03", "level": "county", "river_name": "铜钵河",
+        "reach_code": "CQ-TB-01", "measure": "pollution", "indicator": "整治入河排污口", "unit": "个",
+        "target_value": "12", "done_value": "5", "responsible_agency": "500000/ecology",
+        "due_on": "2027-12-31", "valid_from": "2026-01-01", "valid_to": "2030-12-31",
+    },
+    "directive-point": {
+        "point_code": "CQ-D2026-01-0012", "directive": "第4号总河长令", "campaign": "three-discharges",
+        "listed_on": "2026-03-01", "county_code": "500155", "river_name": "铜钵河", "reach_code": "CQ-TB-01",
+        "kind": "雨污混排", "description": "雨水管网混入生活污水", "responsible_agency": "500000/ecology",
+        "status": "closed", "due_on": "2026-06-30", "mended_on": "2026-04-12", "closed_on": "2026-04-20",
+        "referral": "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f",
     },
 }  # fmt: skip
 
@@ -365,5 +392,41 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
     },
     "evidence-file": {
         "part_within_parts": {"part": "2"},
+    "duty-matrix": {
+        "deadline_days.range": {"deadline_days": "0"},
+        "agency.pattern": {"agency": "生态环境局"},
+        "ends_after_start": {"valid_to": "2025-12-31"},
+        "nobody_closes_its_own_work": {"supervisor_agency": "500000/ecology"},
+        "assists_without_lead": {"role": "assist"},
+        "crime_without_basis": {"matter": "crime", "legal_basis": None},
+        "no_telephone": {"contact_phone": None},
+    },
+    "spill-report": {
+        "reach_code.reference": {"reach_code": "SC-TB-09"},
+        "mass_kg.range": {"mass_kg": "-1"},
+        "reported_after_it_began": {"reported_at": "2026-03-19T08:59:59+08:00"},
+        "mass_names_its_item": {"item_code": None},
+        "later_report_without_measures": {"status": "ongoing", "measures": None},
+        "major_without_evidence": {"grade": "major", "evidence_digest": None},
+        "no_mass": {"mass_kg": None},
+    },
+    "river-plan": {
+        "reach_code.reference": {"reach_code": "CQ-TB-09"},
+        "ends_after_start": {"valid_to": "2025-12-31"},
+        "parent_is_other": {"parent_plan": "CQ-PLAN-TB-LP"},
+        "due_within_the_plan": {"due_on": "2025-06-30"},
+        "upper_task_without_upper_plan": {"parent_plan": None},
+        "no_upper_plan": {"parent_plan": None, "parent_task": None},
+        "more_done_than_planned": {"done_value": "13"},
+        "no_target": {"target_value": None},
+    },
+    "directive-point": {
+        "reach_code.reference": {"reach_code": "CQ-TB-09"},
+        "due_after_listed": {"due_on": "2026-02-28"},
+        "closed_has_a_date": {"closed_on": None},
+        "closed_after_mended": {"closed_on": "2026-04-11"},
+        "date_without_state": {"status": "mended"},
+        "mended_late": {"due_on": "2026-04-11"},
+        "closed_without_referral": {"referral": None},
     },
 }  # fmt: skip

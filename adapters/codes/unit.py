@@ -66,7 +66,6 @@ _PINT: Final = {
     "km²": "km**2",
     "m²": "m**2",
     "m³": "m**3",
-    "L": "l 升",
     "hm²": "hectare",
     "L": "liter",
     "L/s": "liter/s",

@@ -19,11 +19,15 @@ from exchange.flow.deadline import deadline_of
 from exchange.flow.deliver import Deliverer
 from exchange.flow.federation import Standing
 from exchange.flow.grant import Granter, check_terms
+from exchange.flow.judge import Bench
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
+from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
+from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
+from exchange.ids import AgencyId
 from exchange.ledger import LogSigner
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
@@ -61,6 +65,7 @@ class Application:
     keys: KeyRing
     checks: CheckRoom
     book: AgreementBook
+    referral_book: ReferralBook
     appender: Appender
     statement_key: Signer
 
@@ -83,7 +88,19 @@ class Application:
     @cached_property
     def granter(self) -> Granter:
         """Who may read what of the hub's own datasets."""
-        return Granter(self.book, self.contracts, self.side, self.clock)
+        return Granter(self.book, self.contracts, self.side, self.clock, self.stewards)
+
+    @cached_property
+    def stewards(self) -> frozenset[AgencyId]:
+        """Agencies that the hub has named stewards of its jurisdiction's datasets."""
+        names = self.settings.hub.stewards.split(",")
+        return frozenset(AgencyId.parse(f"{self.hub}/{name.strip()}") for name in names if name.strip())
+
+    @cached_property
+    def bench(self) -> Bench:
+        """Verdicts in."""
+        skew = self.settings.limit.clock_skew_seconds
+        return Bench(self.ledger, self.keys, self.appender, self.clock, self.stewards, skew)
 
     @cached_property
     def deliverer(self) -> Deliverer:
@@ -194,6 +211,7 @@ def build(directory: Path) -> Application:
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
+    referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     appender = Appender(
         ledger,
         objects,
@@ -201,7 +219,7 @@ def build(directory: Path) -> Application:
         settings.hub.jurisdiction,
         clock,
         settings.serve.group_commit_max,
-        _observer(keys, checks, book),
+        _observer(keys, checks, book, referral_book.index),
     )
     return Application(
         home=home,
@@ -215,6 +233,7 @@ def build(directory: Path) -> Application:
         keys=keys,
         checks=checks,
         book=book,
+        referral_book=referral_book,
         appender=appender,
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
@@ -227,7 +246,9 @@ def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
     return LogSigner(home.log_verifier(), home.signer(home.log_key, settings.keys.log).sign, others)
 
 
-def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable[[Sequence[Record]], None]:
+def _observer(
+    keys: KeyRing, checks: CheckRoom, book: AgreementBook, referrals: StatementIndex
+) -> Callable[[Sequence[Record]], None]:
     """Who hears of what this process appends."""
 
     def observe(records: Sequence[Record]) -> None:
@@ -235,6 +256,7 @@ def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable
         keys.observe(records)
         checks.observe(records)
         book.observe(records)
+        referrals.observe(records)
 
     return observe
 

@@ -25,8 +25,11 @@ from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
+from exchange.serve.referral import ReferralServicer
+from exchange.serve.remind import Reminder
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
+from exchange.serve.steward import StewardServicer
 from exchange.serve.tls import TlsFiles
 from exchange.store.tuf import FederationDirectory
 from exchange.v1 import (
@@ -38,7 +41,9 @@ from exchange.v1 import (
     member_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
+    referral_pb2_grpc,
     seal_pb2_grpc,
+    steward_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +55,9 @@ SERVICES = (
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
+    "exchange.v1.ReferralService",
     "exchange.v1.SealService",
+    "exchange.v1.StewardService",
 )
 
 
@@ -76,6 +83,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
 
     federated = Federated(application)
     follower = Follower(home, settings.federation, application.clock, standing)
+    reminder = Reminder(application.book, application.clock, settings.agreement)
     federated.start()
     try:
         await run(
@@ -84,7 +92,7 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
             SERVICES,
             lambda server: _add_services(application, federated, gate, feed, server),
             lambda server: _add_enrolment(application, server),
-            [feed.run, follower.run],
+            [feed.run, follower.run, reminder.run],
             started,
             feed.drain,
         )
@@ -124,7 +132,7 @@ def _add_services(
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-        LedgerServicer(gate, ledger, application.side, application.book, federated.links), server
+        LedgerServicer(gate, ledger, application.side, _moves(application), federated.links), server
     )
     _add_members(application, federated, gate, feed, server)
 
@@ -138,6 +146,9 @@ def _add_members(
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
     _add_peer(application, federated, gate, feed, server)
+    limit = application.settings.limit
+    steward = StewardServicer(gate, application.bench, ledger, limit)
+    steward_pb2_grpc.add_StewardServiceServicer_to_server(steward, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(
@@ -151,6 +162,27 @@ def _add_members(
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+    referral = ReferralServicer(
+        gate,
+        federated.referrals,
+        application.referral_book,
+        federated.desk,
+        federated.attachments,
+        application.clock,
+        application.settings.referral,
+        application.settings.limit,
+    )
+    referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+
+
+def _moves(application: Application) -> Callable[[str], int | None]:
+    """Where a move stands, of an agreement or a referral."""
+    books = (application.book, application.referral_book.index)
+
+    def find(move: str) -> int | None:
+        return next((found for book in books if (found := book.index_of(move)) is not None), None)
+
+    return find
 
 
 def _add_peer(

@@ -20,6 +20,8 @@ from exchange.v1 import (
     ledger_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
+    referral_pb2,
+    referral_pb2_grpc,
     seal_pb2,
     seal_pb2_grpc,
 )
@@ -27,6 +29,7 @@ from exchange.v1 import (
 _T = TypeVar("_T")
 _TIMEOUT: Final = 30
 _QUICK: Final = 5
+_LONG: Final = 600
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 8 << 20),
     # what a fast and long line holds at once, and frames to match
@@ -56,6 +59,7 @@ class GrpcPeer:
         self._peer = peer_pb2_grpc.PeerServiceStub(self._channel)
         self._ledger = ledger_pb2_grpc.LedgerServiceStub(self._channel)
         self._seal = seal_pb2_grpc.SealServiceStub(self._channel)
+        self._referral = referral_pb2_grpc.ReferralServiceStub(self._channel)
         self._parts = self._channel.unary_stream(
             "/exchange.v1.PeerService/FetchParts", peer_pb2.FetchPartsRequest.SerializeToString, _part
         )
@@ -111,6 +115,14 @@ class GrpcPeer:
             owner=owner, dataset=dataset, page_token=token, page_size=size
         )
         return _ours(lambda: self._peer.ListMirrorReads(request, timeout=_QUICK)).reads
+
+    def attachment(self, referral: str, digest: str, reader: AgencyId) -> Iterator[bytes]:
+        """Bytes of a referral's attachment that lies there, on behalf of a reader."""
+        request = referral_pb2.GetAttachmentRequest(
+            referral=referral, digest=digest, on_behalf_of=str(reader)
+        )
+        for message in _ours_all(lambda: self._referral.GetAttachment(request, timeout=_LONG)):
+            yield message.data
 
     def sealed_keys(self, dataset: str, keys: Sequence[str], reader: AgencyId) -> seal_pb2.GetKeysResponse:
         """Wrapped keys of a dataset of that hub, on behalf of a reader."""

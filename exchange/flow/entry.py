@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest, format_instant, parse_instant
+from exchange.batch.verdict import Verdict
 from exchange.errors import StorageError
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
 from exchange.ports import (
@@ -27,6 +28,8 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
+    VerdictRecord,
 )
 from exchange.trust.envelope import Envelope, canonical
 from exchange.trust.seal import Recipient
@@ -97,6 +100,27 @@ def move_body(
     }
 
 
+def statement_body(
+    kind: EntryKind,
+    subject: str,
+    parties: Sequence[AgencyId],
+    statement_id: str,
+    envelope: Envelope,
+    public_key: str,
+    origin: tuple[str, int] | None,
+) -> Body:
+    """An agency's word on what concerns several; `origin` as in `move_body`."""
+    return {
+        "envelope": envelope.to_json(),
+        "kind": kind.value,
+        "origin": origin and {"hub": origin[0], "index": origin[1]},
+        "parties": [str(party) for party in parties],
+        "public_key": public_key,
+        "statement": statement_id,
+        "subject": subject,
+    }
+
+
 def recipient_body(agency: AgencyId, recipient: Recipient, envelope: Envelope) -> Body:
     """A key that batch keys may be wrapped for, in a statement signed by the agency."""
     return {
@@ -105,6 +129,17 @@ def recipient_body(agency: AgencyId, recipient: Recipient, envelope: Envelope) -
         "key": recipient.keyid,
         "kind": EntryKind.RECIPIENT.value,
         "public_key": str(recipient),
+    }
+
+
+def verdict_body(verdict: Verdict, envelope: Envelope, public_key: str) -> Body:
+    """A steward's verdict on a batch."""
+    return {
+        "batch": verdict.batch,
+        "envelope": envelope.to_json(),
+        "kind": EntryKind.VERDICT.value,
+        "public_key": public_key,
+        "verdict": verdict.digest,
     }
 
 
@@ -133,6 +168,10 @@ def derive(body: Body, index: int, recorded_at: datetime) -> Record:
         return ContractRecord(index, ref, body["digest"], text, body["registered_by"], recorded_at)
     if kind is EntryKind.AGREEMENT:
         return _move(body, index, recorded_at)
+    if kind is EntryKind.VERDICT:
+        return _verdict(body, index, recorded_at)
+    if kind.is_statement:
+        return _statement(kind, body, index, recorded_at)
     agency = AgencyId.parse(body["agency"])
     if kind is EntryKind.RECIPIENT:
         return RecipientRecord(index, body["key"], agency, body["public_key"], recorded_at)
@@ -149,6 +188,38 @@ def _move(body: Body, index: int, recorded_at: datetime) -> MoveRecord:
         agreement=body["agreement"],
         dataset=DatasetId.parse(body["dataset"]),
         consumer=AgencyId.parse(body["consumer"]),
+        envelope=canonical(body["envelope"]),
+        public_key=body["public_key"],
+        origin=origin and (origin["hub"], origin["index"]),
+        recorded_at=recorded_at,
+    )
+
+
+def _verdict(body: Body, index: int, recorded_at: datetime) -> VerdictRecord:
+    verdict = Verdict.parse(base64.b64decode(body["envelope"]["payload"]))
+    return VerdictRecord(
+        index=index,
+        id=body["verdict"],
+        batch=body["batch"],
+        dataset=verdict.dataset,
+        by=verdict.by,
+        decision=verdict.decision.value,
+        suite=verdict.suite,
+        tree_size=verdict.tree_size,
+        envelope=canonical(body["envelope"]),
+        public_key=body["public_key"],
+        recorded_at=recorded_at,
+    )
+
+
+def _statement(kind: EntryKind, body: Body, index: int, recorded_at: datetime) -> StatementRecord:
+    origin = body["origin"]
+    return StatementRecord(
+        index=index,
+        kind=kind,
+        id=body["statement"],
+        subject=body["subject"],
+        parties=tuple(AgencyId.parse(party) for party in body["parties"]),
         envelope=canonical(body["envelope"]),
         public_key=body["public_key"],
         origin=origin and (origin["hub"], origin["index"]),

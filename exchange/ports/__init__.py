@@ -12,6 +12,7 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    AttachmentStore,
     PartHeader,
     Peer,
     PeerPage,
@@ -36,6 +37,8 @@ from exchange.ports.record import (
     Record,
     RevocationRecord,
     SealedKey,
+    StatementRecord,
+    VerdictRecord,
 )
 from exchange.ports.store import (
     CertificateStore,
@@ -51,6 +54,7 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "Alarm",
+    "AttachmentStore",
     "BatchRecord",
     "CertificateRecord",
     "CertificateStore",
@@ -79,7 +83,9 @@ __all__ = [
     "SealStore",
     "SealedKey",
     "Sequencer",
+    "StatementRecord",
     "TableEngine",
+    "VerdictRecord",
     "WantedPart",
     "WitnessStore",
 ]

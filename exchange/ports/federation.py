@@ -41,6 +41,15 @@ class SealStore(Protocol):
     def is_erased(self, key: str) -> bool: ...
 
 
+class AttachmentStore(Protocol):
+    """Which agency's attachments the object store holds. To name a digest is not to have the bytes."""
+
+    def keep_attachment(self, digest: str, agency: AgencyId, at: datetime) -> None:
+        """That agency handed these bytes in, here or at its own hub; durable on return."""
+
+    def has_attachment(self, digest: str, agency: AgencyId) -> bool: ...
+
+
 class WitnessStore(Protocol):
     """What others cosigned of this log, what this hub witnessed of others, and alarms."""
 

@@ -20,6 +20,13 @@ class EntryKind(StrEnum):
     REVOCATION = "revocation"
     AGREEMENT = "agreement"
     RECIPIENT = "recipient"
+    VERDICT = "verdict"
+    REFERRAL = "referral"
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether such entries are statements; see StatementRecord."""
+        return self is EntryKind.REFERRAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,53 @@ class RecipientRecord:
     recorded_at: datetime
 
 
-Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord | RecipientRecord
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What a steward decided about a batch; `envelope` is the signed statement."""
+
+    index: int
+    # Digest of the payload.
+    id: str
+    batch: str
+    dataset: DatasetId
+    by: AgencyId
+    decision: str
+    # What was asked: digest of the suites, and the tree size they were asked at.
+    suite: str
+    tree_size: int
+    envelope: bytes
+    public_key: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRecord:
+    """An agency's signed word on a subject that concerns several agencies: in the ledger of the hub of each of them."""
+
+    index: int
+    # Which kind of subject; its payload type and meaning follow from that.
+    kind: EntryKind
+    # Digest of the payload.
+    id: str
+    subject: str
+    parties: tuple[AgencyId, ...]
+    envelope: bytes
+    public_key: str
+    # Hub and index of the entry that this one repeats.
+    origin: tuple[str, int] | None
+    recorded_at: datetime
+
+
+Record = (
+    BatchRecord
+    | ContractRecord
+    | KeyRecord
+    | RevocationRecord
+    | MoveRecord
+    | RecipientRecord
+    | StatementRecord
+    | VerdictRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

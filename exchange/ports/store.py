@@ -15,12 +15,15 @@ from exchange.ports.record import (
     ContractRecord,
     DatasetRecord,
     Entry,
+    EntryKind,
     Head,
     KeyRecord,
     MoveRecord,
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
+    VerdictRecord,
 )
 
 
@@ -163,6 +166,14 @@ class LedgerStore(Protocol):
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         """All moves of agreements with index >= start, in ledger order."""
+
+    def verdicts(
+        self, dataset: DatasetId | None, batch: str | None, before: int, limit: int
+    ) -> Sequence[VerdictRecord]:
+        """Stewards' verdicts on a dataset, on a batch, or all, newest first, index < before."""
+
+    def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
+        """All statements of one kind with index >= start, in ledger order."""
 
     def wait_past(self, size: int, timeout: float) -> int:
         """Block until the tree is larger than size, or timeout seconds pass; the size now."""

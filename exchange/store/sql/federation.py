@@ -103,6 +103,13 @@ class SqlFederationStore:
         row = {"origin": origin, "size": size, "note": note}
         self._change(self._sql.put_witnessed, row, "remember what was witnessed")
 
+    def keep_attachment(self, digest: str, agency: AgencyId, at: datetime) -> None:
+        row = {"digest": digest, "agency": str(agency), "kept_at": micros(at)}
+        self._change(self._sql.put_attachment, row, "keep the attachment")
+
+    def has_attachment(self, digest: str, agency: AgencyId) -> bool:
+        return bool(self._ask(self._sql.attachment, {"digest": digest, "agency": str(agency)}))
+
     def raise_alarm(self, alarm: Alarm) -> None:
         row = {
             "id": alarm.id,

@@ -21,12 +21,15 @@ from exchange.ports import (
     ContractRecord,
     DatasetRecord,
     Entry,
+    EntryKind,
     Head,
     KeyRecord,
     LedgerStore,
     MoveRecord,
     RecipientRecord,
     RevocationRecord,
+    StatementRecord,
+    VerdictRecord,
 )
 from exchange.settings import Store
 from exchange.store.sql import row as rows
@@ -182,6 +185,21 @@ class SqlLedgerStore:
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         return [rows.to_move(row) for row in self._all(self._sql.moves, {"start": start})]
+
+    def verdicts(
+        self, dataset: DatasetId | None, batch: str | None, before: int, limit: int
+    ) -> Sequence[VerdictRecord]:
+        parameters: dict[str, object] = {"before": min(before, BEYOND), "page": limit}
+        statement = self._sql.verdicts
+        if batch is not None:
+            statement, parameters["batch"] = self._sql.verdicts_of_batch, batch
+        elif dataset is not None:
+            statement, parameters["dataset"] = self._sql.verdicts_of_dataset, str(dataset)
+        return [rows.to_verdict(row) for row in self._all(statement, parameters)]
+
+    def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
+        parameters = {"kind": kind.value, "start": start}
+        return [rows.to_statement(row) for row in self._all(self._sql.statements, parameters)]
 
     def wait_past(self, size: int, timeout: float) -> int:
         return self._growth.wait_past(size, timeout)

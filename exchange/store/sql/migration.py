@@ -207,7 +207,53 @@ CREATE TABLE alarm (
 ){strict}
 """,
 )
-MIGRATIONS: Final = (INITIAL, FEDERATION)
+STATEMENTS: Final = Migration(
+    3,
+    "statements that concern several agencies, attachments",
+    """
+CREATE TABLE statement (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  kind {text} NOT NULL,
+  id {text} NOT NULL UNIQUE,
+  subject {text} NOT NULL,
+  parties {text} NOT NULL,
+  envelope {bytes} NOT NULL,
+  public_key {text} NOT NULL,
+  origin_hub {text},
+  origin_idx {int},
+  recorded_at {int} NOT NULL
+){strict};
+CREATE INDEX statement_kind ON statement (kind, idx);
+CREATE TABLE attachment (
+  digest {text} NOT NULL,
+  agency {text} NOT NULL,
+  kept_at {int} NOT NULL,
+  PRIMARY KEY (digest, agency)
+){strict}
+""",
+)
+VERDICTS: Final = Migration(
+    4,
+    "verdicts of stewards",
+    """
+CREATE TABLE verdict (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  id {text} NOT NULL UNIQUE,
+  batch {text} NOT NULL,
+  dataset {text} NOT NULL,
+  agency {text} NOT NULL,
+  decision {text} NOT NULL,
+  suite {text} NOT NULL,
+  tree_size {int} NOT NULL,
+  envelope {bytes} NOT NULL,
+  public_key {text} NOT NULL,
+  recorded_at {int} NOT NULL
+){strict};
+CREATE INDEX verdict_batch ON verdict (batch, idx);
+CREATE INDEX verdict_dataset ON verdict (dataset, idx)
+""",
+)
+MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS, VERDICTS)
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -21,6 +21,8 @@ from exchange.ports import (
     MoveRecord,
     RecipientRecord,
     RevocationRecord,
+    StatementRecord,
+    VerdictRecord,
 )
 
 Row = dict[str, Any]
@@ -269,6 +271,39 @@ def to_move(row: Sequence[Any]) -> MoveRecord:
     )
 
 
+def statement_row(record: StatementRecord) -> Row:
+    """Row of `statement`."""
+    hub, index = record.origin or (None, None)
+    return {
+        "idx": record.index,
+        "kind": record.kind.value,
+        "id": record.id,
+        "subject": record.subject,
+        "parties": json.dumps([str(party) for party in record.parties]),
+        "envelope": record.envelope,
+        "public_key": record.public_key,
+        "origin_hub": hub,
+        "origin_idx": index,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_statement(row: Sequence[Any]) -> StatementRecord:
+    """Undo `statement_row`."""
+    index, kind, id, subject, parties, envelope, public_key, hub, at, recorded_at = row
+    return StatementRecord(
+        index,
+        _entry_kind[kind],
+        id,
+        subject,
+        tuple(map(_agency, json.loads(parties))),
+        bytes(envelope),
+        public_key,
+        None if hub is None else (hub, at),
+        instant(recorded_at),
+    )
+
+
 def recipient_row(record: RecipientRecord) -> Row:
     """Row of `recipient`."""
     return {
@@ -284,6 +319,41 @@ def to_recipient(row: Sequence[Any]) -> RecipientRecord:
     """Undo `recipient_row`."""
     index, id, agency, public_key, recorded_at = row
     return RecipientRecord(index, id, _agency(agency), public_key, instant(recorded_at))
+
+
+def verdict_row(record: VerdictRecord) -> Row:
+    """Row of `verdict`."""
+    return {
+        "idx": record.index,
+        "id": record.id,
+        "batch": record.batch,
+        "dataset": str(record.dataset),
+        "agency": str(record.by),
+        "decision": record.decision,
+        "suite": record.suite,
+        "tree_size": record.tree_size,
+        "envelope": record.envelope,
+        "public_key": record.public_key,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_verdict(row: Sequence[Any]) -> VerdictRecord:
+    """Undo `verdict_row`."""
+    index, id, batch, dataset, agency, decision, suite, tree_size, envelope, public_key, recorded_at = row
+    return VerdictRecord(
+        index,
+        id,
+        batch,
+        _dataset(dataset),
+        _agency(agency),
+        decision,
+        suite,
+        tree_size,
+        bytes(envelope),
+        public_key,
+        instant(recorded_at),
+    )
 
 
 def certificate_row(record: CertificateRecord) -> Row:
