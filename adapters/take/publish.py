@@ -34,9 +34,10 @@ def publish_spooled(client: Client, spooled: Spooled, only: str | None = None) -
 
 def _once(client: Client, contract: str, path: Path, key: str) -> Published | None:
     try:
-        return client.publish(contract, path, kind=Kind.OBSERVATION, key=key)
+        done = client.publish(contract, path, kind=Kind.OBSERVATION, key=key)
     except ReplayError:  # the key is the rows' own digest: what stands under it are these rows
         return None
+    return None if done.duplicate else done
 
 
 def digest_of_file(path: Path) -> str:

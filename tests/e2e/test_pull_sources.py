@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,10 +11,10 @@ import yaml
 
 from adapters.take.source import load_sources, pull
 from exchange.errors import InvalidInputError, MalformedError, NotFoundError
+from tests.airflows import AirflowHome, Dags
 from tests.hubs import Site
 
 pytestmark = pytest.mark.e2e
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 19, 4, tzinfo=UTC)
 TABLES = {
     "mapping": 1,
@@ -37,22 +32,6 @@ TABLES = {
         }
     ],
 }
-DRIVER = """
-import json, logging, sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
-assert not bag.import_errors, bag.import_errors
-run = bag.dags["pull_sources"].test()
-from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
-from sqlalchemy import select
-with create_session() as session:
-    query = select(XComModel).where(XComModel.run_id == run.run_id, XComModel.task_id == "tell")
-    value = session.scalars(query).one().value
-states = {f"{each.task_id}[{each.map_index}]": str(each.state) for each in run.get_task_instances()}
-told = json.loads(value) if isinstance(value, str) else value
-print("ANSWER" + json.dumps({"states": states, "told": told}))
-"""
 
 
 @pytest.fixture
@@ -128,33 +107,21 @@ def test_a_bad_configuration_is_refused(text: str, tmp_path: Path) -> None:
         load_sources(path)
 
 
+@pytest.mark.airflow
+@pytest.mark.timeout(300)
 def test_the_dag_maps_a_task_to_each_source(configured: Path, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    home = AirflowHome(tmp_path / "airflow", {}, {})
+    home.environment |= {
         "HECHUAN_SOURCES": str(configured),
         "HECHUAN_SOURCES_RETRIES": "0",
         "HECHUAN_SOURCES_STATE": str(tmp_path / "dag-state"),
         "HECHUAN_TEST_BASE": str(tmp_path / "gauges.sqlite"),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
     }
-    answer = run(environment, "-m", "airflow", "db", "migrate")
-    answer = run(environment, "-c", DRIVER, str(ROOT / "dags"))
-    found: dict[str, Any] = json.loads(answer.rpartition("ANSWER")[2])
-    assert found["told"]["odd"] is None
-    assert found["told"]["base"]["late"] is True
-    assert set(found["told"]) == {"base", "sheets", "odd"}
-    pulls = [state for name, state in found["states"].items() if name.startswith("pull[")]
+    with Dags(home) as dags:
+        tasks = dags.run("pull_sources")["tasks"]
+    told = tasks["tell[-1]"]["returned"]
+    assert set(told) == {"base", "sheets", "odd"}
+    assert told["odd"] is None
+    assert told["base"]["late"] is True
+    pulls = [each["state"] for name, each in tasks.items() if name.startswith("pull[")]
     assert sorted(pulls) == ["failed", "success", "success"]
-
-
-def run(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=110, check=False
-    )
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout

@@ -133,7 +133,8 @@ def test_everything_is_said_in_chinese_and_in_english(name: str) -> None:
 def test_references_lead_to_keys_of_shipped_contracts(name: str) -> None:
     for reference in CONTRACTS[name].references:
         target = CONTRACTS[reference.contract]
-        assert target.primary_key == (reference.target_column,)
+        # a file of evidence comes in parts: its digest is the first half of their key
+        assert target.primary_key[0] == reference.target_column
         source = CONTRACTS[name].column(reference.column)
         assert source.arrow_type == target.column(reference.target_column).arrow_type
 
