@@ -24,7 +24,7 @@ from exchange.contract.model import Contract
 from exchange.contract.physical import conform
 from exchange.errors import MalformedError
 
-_BATCH: Final = 1 << 19
+_BATCH: Final = 1 << 17
 _BUFFER: Final = 1 << 20
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
@@ -101,7 +101,7 @@ def _is_harmless(declared: Declared, size: int) -> bool:
 def read_groups(
     source: Source, contract: Contract, limit: Limits, footer: Footer | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows as batches of at most 2^19, in bounded memory; strings with dictionaries stay dictionaries.
+    """The rows as batches of at most 2^17, in bounded memory; strings with dictionaries stay dictionaries.
 
     `footer` is what `inspect` gave for the same bytes; without it they are inspected first.
     Raises MalformedError and SchemaMismatchError.

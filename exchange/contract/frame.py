@@ -27,6 +27,7 @@ _MAX_PRODUCT: Final = 1 << 16
 _MAX_KEY_VALUES: Final = 64
 _MAX_KEY_BYTES: Final = 4096
 _MAX_MEMORIES: Final = 20_000
+_NO_WORDS: Final = pa.array([], pa.string())
 
 
 @dataclass(slots=True)
@@ -116,6 +117,8 @@ def frame_of(batch: pa.RecordBatch, memory: Memory) -> Frame:
 
 def series_of(array: pa.Array) -> Series:
     """Lay one column out."""
+    if isinstance(array, pa.StringArray) and array.null_count == len(array):
+        return Codes(np.zeros(len(array), np.int32), _NO_WORDS, (), len(array) > 0)
     if isinstance(array, pa.DictionaryArray):
         if len(array.dictionary) <= len(array) + _MAX_KEY_VALUES:
             return _codes(array)

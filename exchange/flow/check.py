@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,9 +148,7 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
     if footer.rows != manifest.rows:
         raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
     run = check.start()
-    for batch in read_groups(source, check.contract, limit, footer):  # (6)
-        check_seals(batch, manifest)
-        run.feed(batch)
+    run.feed_all(_sealed(read_groups(source, check.contract, limit, footer), manifest))  # (6)
     result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
     _check_period(result, manifest)
     return _as_sent(source, manifest, check, result)
@@ -167,9 +165,7 @@ def _encode_and_check(
         if manifest.rows is not None and encoded.rows != manifest.rows:
             raise InvalidInputError(f"the batch has {encoded.rows} rows, its manifest says {manifest.rows}")
         run = check.start()
-        for batch in read_groups(target, check.contract, limit):
-            check_seals(batch, manifest)
-            run.feed(batch)
+        run.feed_all(_sealed(read_groups(target, check.contract, limit), manifest))
         run.add_violations(encoded.violations)
         result = run.finish(lambda: read_groups(target, check.contract, limit))
         _check_period(result, manifest)
@@ -218,6 +214,12 @@ def check_seals(batch: pa.RecordBatch, manifest: Manifest) -> None:
                     f"列 {name} 未密封 / column {name} is not sealed under the manifest's key",
                     violations=[FieldViolation(name, "seal", "seal it before publishing, or leave it empty")],
                 )
+
+
+def _sealed(batches: Iterable[pa.RecordBatch], manifest: Manifest) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        check_seals(batch, manifest)
+        yield batch
 
 
 def _fits_period(result: CheckResult, manifest: Manifest) -> bool:
