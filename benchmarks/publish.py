@@ -102,7 +102,7 @@ def _publish_all(home: str, messages: Sequence[Message]) -> float:
 
 
 def _publish_one(client: Client, message: Message) -> None:
-    client.exchange.Publish(iter((message.request(),)), timeout=60)
+    client.publish_one(message.request(), timeout=60)
 
 
 def _echo_all(port: str, messages: Sequence[Message]) -> float:

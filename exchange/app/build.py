@@ -196,6 +196,7 @@ def build(directory: Path) -> Application:
         clock,
         settings.serve.group_commit_max,
         _observer(keys, checks, book),
+        settings.serve.group_commit_wait_seconds,
     )
     return Application(
         home=home,

@@ -6,7 +6,7 @@ Source: Apache Parquet format 2.x, `parquet.thrift` and "File format".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -120,6 +120,16 @@ def read_groups(
     with file:
         while (batch := _next(batches)) is not None:
             yield batch
+
+
+def read_small(source: bytes, footer: Footer) -> Sequence[pa.RecordBatch]:
+    """All rows of a small file that `inspect` has passed; nothing is said about its columns.
+
+    Raises MalformedError.
+    """
+    with foreign("the Parquet file"):
+        file = pq.ParquetFile(pa.BufferReader(source), metadata=footer.metadata)
+        return file.read(use_threads=False).to_batches()  # type: ignore[no-any-return]
 
 
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:

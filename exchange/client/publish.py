@@ -177,11 +177,15 @@ def _send(
 ) -> Published:
     payload = canonical(manifest.to_json())
     envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
-    response = retried(
-        lambda: client.exchange.Publish(
-            _messages(envelope, data, progress, witnesses), timeout=_DEADLINE_SECONDS
-        )
-    )
+
+    def send() -> exchange_pb2.PublishResponse:
+        messages = _messages(envelope, data, progress, witnesses)
+        if len(data) > _CHUNK:
+            return client.exchange.Publish(messages, timeout=_DEADLINE_SECONDS)
+        (message,) = messages
+        return client.publish_one(message, timeout=_DEADLINE_SECONDS)
+
+    response = retried(send)
     verified = verify_receipt_text(response.receipt, client.profile.log_keys)
     if verified.batch != digest_of(payload):
         raise DigestMismatchError("the hub's receipt is about another batch")

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exchange.batch.manifest import Kind, Manifest, MediaType, format_instant
-from exchange.batch.parquet import inspect, read_groups
+from exchange.batch.parquet import inspect, read_groups, read_small
 from exchange.batch.text import encode_text
 from exchange.contract.check import CheckResult, CompiledCheck
 from exchange.contract.model import Contract, Rule, Severity
@@ -106,13 +106,17 @@ def check_single_rows(
         try:
             footer = inspect(source, limit)
             if footer.rows == manifest.rows == 1 and not check.contract.sealed_columns:
-                rows.extend((at, batch) for batch in read_groups(source, check.contract, limit, footer))
+                rows.extend((at, batch) for batch in read_small(source, footer))
         except InvalidInputError:
             continue
     checked: list[Checked | None] = [None] * len(batches)
     for same in _alike(rows):
         whole = pa.Table.from_batches([batch for _, batch in same]).combine_chunks().to_batches()[0]
-        for (at, _), result in zip(same, check.spotless(whole), strict=True):
+        try:
+            results = check.spotless(whole)
+        except InvalidInputError:
+            continue
+        for (at, _), result in zip(same, results, strict=True):
             if result is not None and _fits_period(result, batches[at][1]):
                 checked[at] = _as_sent(*batches[at], check, result)
     return checked
