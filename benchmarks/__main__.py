@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import catalog, check, federation, proof, publish, query
+from benchmarks import catalog, check, federation, mirror, proof, publish, quality, query
 from benchmarks.figure import Figure, chosen, save, show
 
-ROOMS = (catalog, check, federation, proof, publish, query)
+ROOMS = (catalog, check, federation, mirror, proof, publish, quality, query)
 TARGET = Path("build/bench.json")
 
 

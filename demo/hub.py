@@ -14,11 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from demo.hosts import Host
 from exchange.cli.main import app
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.02
+_PORT = 8443
 
 
 def hechuan(*arguments: str | Path) -> int:
@@ -35,15 +37,19 @@ class HubProcess:
         jurisdiction: str,
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        host: Host | None = None,
     ) -> None:
+        """`host` is where it runs, if not here; other hubs reach it there by the host's inner address."""
         self.root = root
         self.jurisdiction = jurisdiction
         self.directory = root / f"hub-{jurisdiction}"
         self.log = root / f"hub-{jurisdiction}.log"
         self.environment = dict(environment or {})
+        self.host = host
         self._process: subprocess.Popen[bytes] | None = None
         if not self.directory.exists():
-            hechuan("hub", "init", self.directory, "--jurisdiction", jurisdiction, *options)
+            names = ["--names", f"{host.outer},{host.inner}"] if host else []
+            hechuan("hub", "init", self.directory, "--jurisdiction", jurisdiction, *names, *options)
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,13 +75,14 @@ class HubProcess:
     @property
     def address(self) -> str:
         """For members."""
-        return f"localhost:{self.ports['exchange']}"
+        return f"{self.host.outer if self.host else 'localhost'}:{self.ports['exchange']}"
 
     def start(self) -> None:
         """Start, and wait until it listens; raises RuntimeError with the end of its log."""
+        line = [sys.executable, "-m", "exchange.cli", "hub", "serve", str(self.directory)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "exchange.cli", "hub", "serve", str(self.directory)],
+                self.host.command(*line) if self.host else line,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,8 +130,11 @@ class HubProcess:
         return home
 
 
-def fixed_ports() -> list[str]:
+def fixed_ports(host: Host | None = None) -> list[str]:
     """Options for a hub whose address others must know before it runs: two ports that are free now."""
+    if host:
+        # nobody else listens there
+        return ["--listen", f"0.0.0.0:{_PORT}", "--listen-enrolment", f"0.0.0.0:{_PORT + 1}"]
     with socket.socket() as first, socket.socket() as second:
         for probe in (first, second):
             probe.bind(("127.0.0.1", 0))
@@ -136,7 +146,8 @@ def introduce(root: Path, *hubs: HubProcess) -> None:
     """Let hubs with fixed ports federate by their cards, before they run."""
     for hub in hubs:
         card = root / f"card-{hub.jurisdiction}.json"
-        hechuan("hub", "card", hub.directory, "-o", card)
+        address = ["--address", f"{hub.host.inner}:{_PORT}"] if hub.host else []
+        hechuan("hub", "card", hub.directory, *address, "-o", card)
         for other in hubs:
             if other is not hub:
                 hechuan("hub", "peer", other.directory, card)

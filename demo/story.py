@@ -14,7 +14,12 @@ import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 
-from adapters.cnemc import adapter
+from adapters.codes.division import division
+from adapters.mapping.document import find_form, shipped
+from adapters.tabular import adapter
+from adapters.take.publish import publish_spooled
+from adapters.take.report import show_tally
+from adapters.take.spool import spool
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
 from demo.sample import MADE, monitoring_sections
@@ -103,12 +108,16 @@ class Story:
         self._run("publish", "fishing-ban-case", self._files / "fishing-ban.ndjson", "--home", farm)
 
     def _adapt(self, data: Path, jurisdiction: str) -> None:
-        reading = adapter.of(jurisdiction).read(data)
-        self._print(f"[dim]cnemc {jurisdiction}: {data.name}[/]")
-        for note in reading.notes:
-            self._print(f"[yellow]·[/] {note}")
-        for contract, table in reading.tables.items():
-            self._table("ecology", jurisdiction, contract, table)
+        stations = adapter.of("省份", division(jurisdiction).name)
+        reading = stations.read(str(data), find_form("ecology/cnemc-4h"))
+        scratch = self._root / f"adapt-{jurisdiction}"
+        scratch.mkdir()
+        spooled = spool(reading, shipped(), scratch)
+        self._print(f"[dim]tabular {jurisdiction}: {data.name}[/]")
+        show_tally(spooled.tally, self._console, 0)
+        with connect(self._home("ecology", jurisdiction)) as client:
+            for sent in publish_spooled(client, spooled):
+                show_published(sent.published, self._console)
 
     def _correct(self) -> int:
         self._say(

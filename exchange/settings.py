@@ -111,6 +111,37 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Referral:
+    """Deadlines of referrals and the ladder of 督办, in working days unless the name says otherwise.
+
+    Authorities set them by their own rules (重庆市河长制条例; 政务数据共享条例 for objections); these are for a start.
+    """
+
+    # Until when a handler says that it has it.
+    acknowledge_days: int = 1
+    # The same for a pollution warning, on the clock.
+    acknowledge_warning_minutes: int = 60
+    # For the work, where the issuer says nothing else.
+    assignment_days: int = 15
+    supervision_days: int = 10
+    case_transfer_days: int = 30
+    objection_days: int = 10
+    warning_days: int = 3
+    # All extensions of one referral together.
+    extension_days: int = 30
+    # Beyond a missed deadline: 提醒, 约谈, 通报, 追责 are proposed.
+    remind_after_days: int = 0
+    interview_after_days: int = 3
+    circulate_after_days: int = 5
+    account_after_days: int = 10
+    # Working days before a deadline from which the inbox marks it.
+    soon_days: int = 2
+    attachment_bytes: int = 64 << 20
+    # How soon a move written by another process is seen.
+    refresh_seconds: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class Serve:
     """How the server behaves."""
 
@@ -181,6 +212,7 @@ class Settings:
     limit: Limit = field(default_factory=Limit)
     identity: Identity = field(default_factory=Identity)
     agreement: Agreement = field(default_factory=Agreement)
+    referral: Referral = field(default_factory=Referral)
     serve: Serve = field(default_factory=Serve)
     federation: Federation = field(default_factory=Federation)
     search: Search = field(default_factory=Search)

@@ -24,7 +24,21 @@ from exchange.ports import (
     KeyRecord,
     RecipientRecord,
 )
-from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, member_pb2, seal_pb2
+from exchange.referral.case import Referral
+from exchange.referral.case import State as ReferralState
+from exchange.referral.history import History
+from exchange.referral.ladder import Proposal
+from exchange.referral.move import Attachment, Move
+from exchange.referral.order import Kind as ReferralKind
+from exchange.v1 import (
+    agreement_pb2,
+    catalog_pb2,
+    common_pb2,
+    exchange_pb2,
+    member_pb2,
+    referral_pb2,
+    seal_pb2,
+)
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
     common_pb2.ENCODING_PARQUET: Encoding.PARQUET,
@@ -71,6 +85,13 @@ _SHARING_NAMES: Final = {number: name for name, number in _SHARING.items()}
 _STATES: Final = {
     state: agreement_pb2.AgreementState.Value(f"AGREEMENT_STATE_{state.name}") for state in State
 }
+_REFERRAL_STATES: Final = {
+    state: referral_pb2.ReferralState.Value(f"REFERRAL_STATE_{state.name}") for state in ReferralState
+}
+_REFERRAL_KINDS: Final = {
+    kind: referral_pb2.ReferralKind.Value(f"REFERRAL_KIND_{kind.name}") for kind in ReferralKind
+}
+_REFERRAL_KIND_OF: Final = {number: kind for kind, number in _REFERRAL_KINDS.items()}
 _PARTS: Final = {
     exchange_pb2.FETCH_PART_UNSPECIFIED: "object",
     exchange_pb2.FETCH_PART_OBJECT: "object",
@@ -325,4 +346,85 @@ def key(record: KeyRecord) -> member_pb2.Key:
         revoked=record.revoked_index is not None,
         index=record.index,
         revoked_index=record.revoked_index or 0,
+    )
+
+
+def referral_kind(number: int) -> ReferralKind:
+    """A referral's kind; raises InvalidInputError."""
+    try:
+        return _REFERRAL_KIND_OF[referral_pb2.ReferralKind.ValueType(number)]
+    except KeyError:
+        raise InvalidInputError(f"unknown kind of referral {number}") from None
+
+
+def referral_kind_number(kind: ReferralKind) -> referral_pb2.ReferralKind.ValueType:
+    """The other way round."""
+    return _REFERRAL_KINDS[kind]
+
+
+def referral(
+    found: Referral, now: datetime, left: int | None, soon_days: int, step: Proposal | None
+) -> referral_pb2.Referral:
+    """A referral as it stands at a moment, without its moves. `left`: working days until its deadline."""
+    order, extension, deadline = found.order, found.extension, found.deadline
+    overdue = deadline is not None and now >= deadline
+    return referral_pb2.Referral(
+        id=found.id,
+        kind=_REFERRAL_KINDS[order.kind],
+        state=_REFERRAL_STATES[found.state],
+        **{role.value: str(holder) for role, holder in found.desks.items()},  # type: ignore[arg-type]
+        title=order.title,
+        text=order.text,
+        matter=order.matter,
+        river=order.river,
+        subject=order.subject,
+        parent=order.parent,
+        sent_at=timestamp(order.at),
+        acknowledge_by=timestamp(order.acknowledge_by),
+        due_at=timestamp(found.due),
+        deadline=timestamp(deadline),
+        days_left=left or 0,
+        overdue=overdue,
+        soon=left is not None and not overdue and left <= soon_days,
+        level=found.level,
+        proposed=step.act.value if step else "",
+        awaited=sorted(map(str, found.awaited)),
+        applied=found.applied,
+        extension_due_at=timestamp(extension.due if extension else None),
+        extension_days=extension.days if extension else 0,
+        head=found.head,
+        attachments=map(referral_attachment, found.attachments),
+        parties=sorted(map(str, found.parties)),
+    )
+
+
+def referral_moves(history: History, envelopes: Mapping[str, bytes]) -> list[referral_pb2.ReferralMove]:
+    """All moves of a referral by their time, those set aside among them; `envelopes` by move."""
+    return [
+        _referral_move(history.moves[id], id, history.aside.get(id, ""), envelopes[id])
+        for _, id in history.places
+        if id not in history.waiting
+    ]
+
+
+def referral_attachment(item: Attachment) -> referral_pb2.ReferralAttachment:
+    """What a move names."""
+    return referral_pb2.ReferralAttachment(
+        digest=item.digest, bytes=item.bytes, media_type=item.media_type, name=item.name
+    )
+
+
+def _referral_move(move: Move, id: str, aside: str, envelope: bytes) -> referral_pb2.ReferralMove:
+    return referral_pb2.ReferralMove(
+        id=id,
+        act=move.act.value,
+        by=str(move.by),
+        at=timestamp(move.at),
+        person=move.person,
+        reason=move.reason,
+        to=str(move.to or ""),
+        attachments=map(referral_attachment, move.attachments),
+        aside=aside,
+        previous=move.previous or "",
+        envelope=envelope,
     )

@@ -16,12 +16,15 @@ from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
 from exchange.flow.deadline import deadline_of
+from exchange.flow.deliver import Deliverer
 from exchange.flow.federation import Standing
 from exchange.flow.grant import Granter, check_terms
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
+from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
+from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
 from exchange.ledger import LogSigner
 from exchange.ports import Clock, Record
@@ -60,6 +63,7 @@ class Application:
     keys: KeyRing
     checks: CheckRoom
     book: AgreementBook
+    referral_book: ReferralBook
     appender: Appender
     statement_key: Signer
 
@@ -83,6 +87,11 @@ class Application:
     def granter(self) -> Granter:
         """Who may read what of the hub's own datasets."""
         return Granter(self.book, self.contracts, self.side, self.clock)
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        """Objects to peers that mirror."""
+        return Deliverer(self.ledger, self.objects, self.contracts, self.granter)
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -188,6 +197,7 @@ def build(directory: Path) -> Application:
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
+    referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     appender = Appender(
         ledger,
         objects,
@@ -195,7 +205,7 @@ def build(directory: Path) -> Application:
         settings.hub.jurisdiction,
         clock,
         settings.serve.group_commit_max,
-        _observer(keys, checks, book),
+        _observer(keys, checks, book, referral_book.index),
         settings.serve.group_commit_wait_seconds,
     )
     return Application(
@@ -210,6 +220,7 @@ def build(directory: Path) -> Application:
         keys=keys,
         checks=checks,
         book=book,
+        referral_book=referral_book,
         appender=appender,
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
@@ -222,7 +233,9 @@ def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
     return LogSigner(home.log_verifier(), home.signer(home.log_key, settings.keys.log).sign, others)
 
 
-def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable[[Sequence[Record]], None]:
+def _observer(
+    keys: KeyRing, checks: CheckRoom, book: AgreementBook, referrals: StatementIndex
+) -> Callable[[Sequence[Record]], None]:
     """Who hears of what this process appends."""
 
     def observe(records: Sequence[Record]) -> None:
@@ -230,6 +243,7 @@ def _observer(keys: KeyRing, checks: CheckRoom, book: AgreementBook) -> Callable
         keys.observe(records)
         checks.observe(records)
         book.observe(records)
+        referrals.observe(records)
 
     return observe
 

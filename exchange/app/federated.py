@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from exchange.app.build import Application
 from exchange.client.peer import GrpcPeer
+from exchange.flow.attach import Attachments
 from exchange.flow.coverage import coverage_page
 from exchange.flow.federation import Standing, require_fresh
 from exchange.flow.link import Link, Neighbour
 from exchange.flow.links import Links
+from exchange.flow.mirror import Mirror
 from exchange.flow.projection import Projection, Source
-from exchange.flow.replicate import Mirror, Replica
+from exchange.flow.refer import Desk
+from exchange.flow.replicate import Replica
 from exchange.flow.sealing import Sealing
 from exchange.flow.search import Searcher
+from exchange.flow.statement import Statements
 from exchange.flow.witness import Notary, Witness
 from exchange.home import HubDirectory
 from exchange.ledger import VerifierKey
 from exchange.member import HubCard
 from exchange.ports import Clock
+from exchange.serve.referral import fetch_attachment
 from exchange.serve.route import Router
 from exchange.serve.seal import recipients_of
 from exchange.store import open_replica, open_search
@@ -102,6 +107,40 @@ class Federated:
             application.settings.search,
         )
 
+    @cached_property
+    def attachments(self) -> Attachments:
+        """What referrals hand over."""
+        application = self._application
+        return Attachments(
+            application.objects,
+            application.side,
+            application.clock,
+            application.hub,
+            application.home.state / "spool",
+            application.settings.referral.attachment_bytes,
+            partial(fetch_attachment, self.links),
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What is asked of moves that are made here."""
+        settings = self._application.settings
+        return Desk(self._application.referral_book, self.attachments, settings.referral, settings.agreement)
+
+    @cached_property
+    def referrals(self) -> Statements:
+        """Moves of referrals in."""
+        application = self._application
+        return Statements(
+            application.referral_book.index,
+            application.keys,
+            application.appender,
+            application.clock,
+            application.hub,
+            self.desk.judge,
+            application.settings.limit.clock_skew_seconds,
+        )
+
     def start(self) -> None:
         """Open links, and begin to list what can be found; returns at once."""
         self.links.start()
@@ -136,8 +175,9 @@ class Federated:
         return Link(
             neighbour,
             replica,
-            Mirror(replica, application.objects, application.home.state / "spool"),
+            Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
+            (self.referrals,),
             application.book,
             self.notary,
             application.ledger,

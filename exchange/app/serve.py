@@ -24,6 +24,8 @@ from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
 from exchange.serve.peer import PeerServicer
+from exchange.serve.raw import add_raw_stream
+from exchange.serve.referral import ReferralServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.tls import TlsFiles
@@ -35,7 +37,9 @@ from exchange.v1 import (
     federation_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    peer_pb2,
     peer_pb2_grpc,
+    referral_pb2_grpc,
     seal_pb2_grpc,
 )
 
@@ -48,6 +52,7 @@ SERVICES = (
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
+    "exchange.v1.ReferralService",
     "exchange.v1.SealService",
 )
 
@@ -122,7 +127,7 @@ def _add_services(
     exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-        LedgerServicer(gate, ledger, application.side, application.book, federated.links), server
+        LedgerServicer(gate, ledger, application.side, _moves(application), federated.links), server
     )
     _add_members(application, federated, gate, feed, server)
 
@@ -135,9 +140,7 @@ def _add_members(
     federation_pb2_grpc.add_FederationServiceServicer_to_server(FederationServicer(gate, place), server)
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
-    limit, side = application.settings.limit, application.side
-    peer = PeerServicer(gate, ledger, feed, federated.witness, federated.coverage, side, limit)
-    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    _add_peer(application, federated, gate, feed, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(
@@ -147,10 +150,50 @@ def _add_members(
         application.side,
         application.clock,
         application.settings.agreement,
-        limit,
+        application.settings.limit,
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+    referral = ReferralServicer(
+        gate,
+        federated.referrals,
+        application.referral_book,
+        federated.desk,
+        federated.attachments,
+        application.clock,
+        application.settings.referral,
+        application.settings.limit,
+    )
+    referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+
+
+def _moves(application: Application) -> Callable[[str], int | None]:
+    """Where a move stands, of an agreement or a referral."""
+    books = (application.book, application.referral_book.index)
+
+    def find(move: str) -> int | None:
+        return next((found for book in books if (found := book.index_of(move)) is not None), None)
+
+    return find
+
+
+def _add_peer(
+    application: Application, federated: Federated, gate: Gate, feed: Feed, server: grpc.aio.Server
+) -> None:
+    peer = PeerServicer(
+        gate,
+        application.ledger,
+        feed,
+        application.deliverer,
+        federated.witness,
+        federated.coverage,
+        application.side,
+        application.settings.limit,
+    )
+    peer_pb2_grpc.add_PeerServiceServicer_to_server(peer, server)
+    add_raw_stream(
+        server, "exchange.v1.PeerService", "FetchParts", peer.FetchParts, peer_pb2.FetchPartsRequest
+    )
 
 
 def _add_enrolment(application: Application, server: grpc.aio.Server) -> None:

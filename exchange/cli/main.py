@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import typer
 from rich.console import Console
@@ -17,6 +18,7 @@ from exchange.cli import (
     key,
     operate,
     partner,
+    referral,
     search,
     verify,
 )
@@ -32,6 +34,7 @@ app = typer.Typer(
 app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(referral.app, name="referral")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
@@ -40,7 +43,21 @@ app.command()(evidence.evidence)
 app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
+app.command()(referral.inbox)
 app.command()(search.search)
+gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
+
+
+def _add_installed() -> None:
+    """Commands of what stands on this package and is installed beside it, as adapters are."""
+    for group, target in (("hechuan.commands", app), ("hechuan.gateways", gateway)):
+        for found in sorted(entry_points(group=group), key=lambda each: each.name):
+            target.command(found.name)(found.load())
+    if gateway.registered_commands:
+        app.add_typer(gateway, name="gateway")
+
+
+_add_installed()
 
 
 def main() -> None:

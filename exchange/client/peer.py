@@ -11,7 +11,7 @@ import grpc
 from exchange.client.call import error_of
 from exchange.errors import MalformedError
 from exchange.ids import AgencyId
-from exchange.ports import PeerPage
+from exchange.ports import PartHeader, PeerPage, WantedPart
 from exchange.v1 import (
     agreement_pb2,
     exchange_pb2,
@@ -20,6 +20,8 @@ from exchange.v1 import (
     ledger_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
+    referral_pb2,
+    referral_pb2_grpc,
     seal_pb2,
     seal_pb2_grpc,
 )
@@ -27,8 +29,12 @@ from exchange.v1 import (
 _T = TypeVar("_T")
 _TIMEOUT: Final = 30
 _QUICK: Final = 5
+_LONG: Final = 600
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 8 << 20),
+    # what a fast and long line holds at once, and frames to match
+    ("grpc.http2.lookahead_bytes", 8 << 20),
+    ("grpc.http2.max_frame_size", 1 << 20),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -38,6 +44,9 @@ _OPTIONS: Final = (
 )
 # A group has at most a few hundred entries of 64 KiB; more is not a group.
 _MAX_GROUP_BYTES: Final = 256 << 20
+# field number and wire type of FetchPartsResponse.data, and up to where its length goes
+_DATA_TAG: Final = bytes([peer_pb2.FetchPartsResponse.DATA_FIELD_NUMBER << 3 | 2])
+_LONGEST_PREFIX: Final = 6
 
 
 class GrpcPeer:
@@ -50,6 +59,10 @@ class GrpcPeer:
         self._peer = peer_pb2_grpc.PeerServiceStub(self._channel)
         self._ledger = ledger_pb2_grpc.LedgerServiceStub(self._channel)
         self._seal = seal_pb2_grpc.SealServiceStub(self._channel)
+        self._referral = referral_pb2_grpc.ReferralServiceStub(self._channel)
+        self._parts = self._channel.unary_stream(
+            "/exchange.v1.PeerService/FetchParts", peer_pb2.FetchPartsRequest.SerializeToString, _part
+        )
         self.exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)
 
     def close(self) -> None:
@@ -84,12 +97,17 @@ class GrpcPeer:
         request = peer_pb2.GetCoverageRequest(after=after, tag=tag)
         return _ours(lambda: self._peer.GetCoverage(request, timeout=_TIMEOUT)).envelope
 
-    def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
-        number = exchange_pb2.FetchPart.Value(f"FETCH_PART_{part.upper()}")
-        request = exchange_pb2.FetchRequest(batch=batch, part=number, offset=offset, on_behalf_of=str(reader))
-        for message in _ours_all(lambda: self.exchange.Fetch(request)):
-            if message.WhichOneof("part") == "data":
-                yield message.data
+    def fetch(self, reader: AgencyId, parts: Sequence[WantedPart]) -> Iterator[PartHeader | memoryview]:
+        wanted = [
+            peer_pb2.WantedPart(
+                batch=each.batch,
+                part=exchange_pb2.FetchPart.Value(f"FETCH_PART_{each.part.upper()}"),
+                offset=each.offset,
+            )
+            for each in parts
+        ]
+        request = peer_pb2.FetchPartsRequest(on_behalf_of=str(reader), parts=wanted)
+        return _ours_all(lambda: self._parts(request))
 
     def reads(self, owner: str, dataset: str, token: str, size: int) -> Sequence[agreement_pb2.Read]:
         """Reads of an owner's datasets from that hub's mirrors, newest first."""
@@ -98,10 +116,34 @@ class GrpcPeer:
         )
         return _ours(lambda: self._peer.ListMirrorReads(request, timeout=_QUICK)).reads
 
+    def attachment(self, referral: str, digest: str, reader: AgencyId) -> Iterator[bytes]:
+        """Bytes of a referral's attachment that lies there, on behalf of a reader."""
+        request = referral_pb2.GetAttachmentRequest(
+            referral=referral, digest=digest, on_behalf_of=str(reader)
+        )
+        for message in _ours_all(lambda: self._referral.GetAttachment(request, timeout=_LONG)):
+            yield message.data
+
     def sealed_keys(self, dataset: str, keys: Sequence[str], reader: AgencyId) -> seal_pb2.GetKeysResponse:
         """Wrapped keys of a dataset of that hub, on behalf of a reader."""
         request = seal_pb2.GetKeysRequest(dataset=dataset, keys=keys, on_behalf_of=str(reader))
         return _ours(lambda: self._seal.GetKeys(request, timeout=_TIMEOUT))
+
+
+def _part(message: bytes) -> PartHeader | memoryview:
+    """A FetchPartsResponse, its data without a copy; protobuf reads what is not one data field from end to end."""
+    if message[:1] == _DATA_TAG:
+        length = at = 0
+        for at, byte in enumerate(message[1:_LONGEST_PREFIX], start=1):
+            length |= (byte & 0x7F) << 7 * (at - 1)
+            if byte < 0x80:
+                break
+        if length == len(message) - at - 1:
+            return memoryview(message)[at + 1 :]
+    response = peer_pb2.FetchPartsResponse.FromString(message)
+    if response.WhichOneof("part") == "data":
+        return memoryview(response.data)
+    return PartHeader(response.header.digest, response.header.bytes)
 
 
 def _ours(call: Callable[[], _T]) -> _T:

@@ -22,7 +22,13 @@ from exchange.client.call import retried
 from exchange.client.seal import give_keys, present, seal_table, vault_of
 from exchange.client.verify import verify_receipt_text
 from exchange.contract.model import Contract
-from exchange.errors import ContractRefusedError, DigestMismatchError, FieldViolation, InvalidInputError
+from exchange.errors import (
+    ContractRefusedError,
+    DigestMismatchError,
+    FieldViolation,
+    InvalidInputError,
+    MalformedError,
+)
 from exchange.ids import ContractRef, DatasetId, digest_of
 from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, canonical, sign
@@ -111,10 +117,10 @@ def publish_file(
         table = read_plain(path, media_type, parsed)
         if present(table, parsed):
             return publish_table(client, contract, table, kind, key, corrects, valid_for, progress, witnesses)
-    rows = pq.read_metadata(path).num_rows if media_type is MediaType.PARQUET else None
     with path.open("rb") as file:
         if not path.stat().st_size:
             raise InvalidInputError(f"{path.name} is empty")
+        rows = _open_parquet(path).metadata.num_rows if media_type is MediaType.PARQUET else None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
             manifest = _manifest(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
             return _send(client, manifest, data, progress, witnesses)
@@ -126,7 +132,7 @@ def read_plain(path: Path, media_type: MediaType, contract: Contract) -> pa.Tabl
     Raises ContractRefusedError naming each value that cannot be read: the hub could not quarantine it sealed.
     """
     if media_type is MediaType.PARQUET:
-        return pq.read_table(path)
+        return _open_parquet(path).read()
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "plain.parquet"
         encoded = encode_text(path, media_type, contract, Limit(), target)
@@ -140,6 +146,15 @@ def read_plain(path: Path, media_type: MediaType, contract: Contract) -> pa.Tabl
                 ],
             )
         return pq.read_table(target)
+
+
+def _open_parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise MalformedError(
+            f"{path.name} 不是完整的 Parquet 文件 / {path.name} is no whole Parquet file: {error}"
+        ) from error
 
 
 def _manifest(

@@ -21,6 +21,7 @@ from exchange.v1 import (
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    referral_pb2_grpc,
     seal_pb2_grpc,
 )
 
@@ -46,6 +47,7 @@ class Session(AbstractContextManager["Session"]):
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.member = member_pb2_grpc.MemberServiceStub(channel)
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
+        self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it
         self.batch_keys: dict[str, BatchKey] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -28,6 +28,7 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
 )
 from exchange.trust.envelope import Envelope, canonical, parse_canonical
 from exchange.trust.seal import Recipient
@@ -98,6 +99,27 @@ def move_body(
     }
 
 
+def statement_body(
+    kind: EntryKind,
+    subject: str,
+    parties: Sequence[AgencyId],
+    statement_id: str,
+    envelope: Envelope,
+    public_key: str,
+    origin: tuple[str, int] | None,
+) -> Body:
+    """An agency's word on what concerns several; `origin` as in `move_body`."""
+    return {
+        "envelope": envelope.to_json(),
+        "kind": kind.value,
+        "origin": origin and {"hub": origin[0], "index": origin[1]},
+        "parties": [str(party) for party in parties],
+        "public_key": public_key,
+        "statement": statement_id,
+        "subject": subject,
+    }
+
+
 def recipient_body(agency: AgencyId, recipient: Recipient, envelope: Envelope) -> Body:
     """A key that batch keys may be wrapped for, in a statement signed by the agency."""
     return {
@@ -143,6 +165,8 @@ def derive(body: Body, index: int, recorded_at: datetime) -> Record:
         return ContractRecord(index, ref, body["digest"], text, body["registered_by"], recorded_at)
     if kind is EntryKind.AGREEMENT:
         return _move(body, index, recorded_at)
+    if kind.is_statement:
+        return _statement(kind, body, index, recorded_at)
     agency = AgencyId.parse(body["agency"])
     if kind is EntryKind.RECIPIENT:
         return RecipientRecord(index, body["key"], agency, body["public_key"], recorded_at)
@@ -159,6 +183,21 @@ def _move(body: Body, index: int, recorded_at: datetime) -> MoveRecord:
         agreement=body["agreement"],
         dataset=DatasetId.parse(body["dataset"]),
         consumer=AgencyId.parse(body["consumer"]),
+        envelope=canonical(body["envelope"]),
+        public_key=body["public_key"],
+        origin=origin and (origin["hub"], origin["index"]),
+        recorded_at=recorded_at,
+    )
+
+
+def _statement(kind: EntryKind, body: Body, index: int, recorded_at: datetime) -> StatementRecord:
+    origin = body["origin"]
+    return StatementRecord(
+        index=index,
+        kind=kind,
+        id=body["statement"],
+        subject=body["subject"],
+        parties=tuple(AgencyId.parse(party) for party in body["parties"]),
         envelope=canonical(body["envelope"]),
         public_key=body["public_key"],
         origin=origin and (origin["hub"], origin["index"]),

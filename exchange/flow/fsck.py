@@ -21,9 +21,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from exchange.errors import HechuanError, NotFoundError
+from exchange.flow.attach import attachments_of
 from exchange.flow.recheck import Fault, LedgerCheck, Problem, Problems, RecordOf
 from exchange.ledger import VerifierKey
-from exchange.ports import BatchRecord, LedgerArchive, ObjectStore, Record
+from exchange.ports import BatchRecord, LedgerArchive, ObjectStore, Record, StatementRecord
 
 GRACE: Final = timedelta(hours=1)
 _PREFIX: Final = "sha256:"
@@ -83,6 +84,9 @@ def check(
 
 def objects_of(record: Record) -> Iterable[str]:
     """Digests of the objects that an entry needs."""
+    if isinstance(record, StatementRecord):
+        # what another hub entered first lies there; copies are fetched again
+        yield from () if record.origin else attachments_of(record)
     if not isinstance(record, BatchRecord):
         return
     yield record.object

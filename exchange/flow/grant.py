@@ -26,7 +26,7 @@ from exchange.errors import (
 from exchange.flow.agree import AgreementBook
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, DatasetId
-from exchange.ports import AccessLog, AccessRecord, Clock
+from exchange.ports import AccessLog, AccessRecord, Clock, ReadEnd
 from exchange.trust.condition import RowFilter, compile_condition
 from exchange.trust.policy import may_read
 
@@ -61,6 +61,18 @@ class Tally:
 
     rows: int = 0
     bytes: int = 0
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A read that is about to begin; `question` is the digest of what was asked, or of the bytes fetched."""
+
+    grant: Grant
+    dataset: DatasetId
+    act: str
+    tree_size: int
+    question: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +160,53 @@ class Granter:
         self, grant: Grant, dataset: DatasetId, act: str, tree_size: int, question: str
     ) -> Iterator[Tally]:
         """Record a read around its delivery; the owner's own reads are nobody's business."""
-        tally = Tally()
-        if grant.reader == dataset.owner:
+        with self.recorded_all([Reading(grant, dataset, act, tree_size, question)]) as [tally]:
             yield tally
+            tally.whole = True
+
+    @contextmanager
+    def recorded_all(self, readings: Sequence[Reading]) -> Iterator[list[Tally]]:
+        """Record reads that are delivered one after the other, in one go before the first and after the last.
+
+        Which of them are complete is for whoever delivers to say: `Tally.whole`.
+        """
+        tallies, outcome = [Tally() for _ in readings], "CANCELLED"
+        open_records = [
+            (self._record(reading), tally)
+            for reading, tally in zip(readings, tallies, strict=True)
+            if reading.grant.reader != reading.dataset.owner
+        ]
+        if not open_records:
+            yield tallies
             return
-        id, outcome = secrets.token_hex(16), "CANCELLED"
-        self._log.begin_read(
-            AccessRecord(
-                id=id,
-                dataset=dataset,
-                reader=grant.reader,
-                via=grant.via,
-                act=act,
-                agreement=grant.agreement,
-                columns=grant.columns,
-                tree_size=tree_size,
-                question=question,
-                started_at=self._clock.now(),
-            )
-        )
+        self._log.begin_reads([record for record, _ in open_records])
         try:
-            yield tally
-            outcome = "complete"
+            yield tallies
         except HechuanError as error:
             outcome = error.code
             raise
         finally:
-            self._log.end_read(id, self._clock.now(), tally.rows, tally.bytes, outcome)
+            now = self._clock.now()
+            self._log.end_reads(
+                [
+                    ReadEnd(record.id, now, tally.rows, tally.bytes, "complete" if tally.whole else outcome)
+                    for record, tally in open_records
+                ]
+            )
+
+    def _record(self, reading: Reading) -> AccessRecord:
+        return AccessRecord(
+            id=secrets.token_hex(16),
+            dataset=reading.dataset,
+            reader=reading.grant.reader,
+            via=reading.grant.via,
+            act=reading.act,
+            agreement=reading.grant.agreement,
+            columns=reading.grant.columns,
+            tree_size=reading.tree_size,
+            question=reading.question,
+            started_at=self._clock.now(),
+        )
 
 
 def is_reader(terms: Terms, agency: AgencyId) -> bool:

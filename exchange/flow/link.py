@@ -1,9 +1,9 @@
 """What a hub does with each of its peers, for ever: follow its ledger, repeat its moves, mirror, and be witnessed.
 
 Four threads a peer. One follows: (1) hold the peer's head against the copy, (2) take pages as they come, (3) repeat
-moves of agreements that concern this hub. One fetches (4) what may be mirrored. One has this hub's checkpoints cosigned
-by the peer. One asks now and then where the peer's datasets have rows, for the search. A link that breaks is tried
-again, later each time; what did not verify has raised an alarm, and nothing of it is shown.
+moves of agreements, and statements, that concern this hub. One fetches (4) what may be mirrored. One has this hub's
+checkpoints cosigned by the peer. One asks now and then where the peer's datasets have rows, for the search. A link that
+breaks is tried again, later each time; what did not verify has raised an alarm, and nothing of it is shown.
 """
 
 from __future__ import annotations
@@ -18,10 +18,21 @@ import structlog
 from exchange.errors import HechuanError, UnavailableError
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.coverage import take_coverage
-from exchange.flow.replicate import Mirror, Replica, wanted_mirrors
+from exchange.flow.mirror import Mirror, wanted_mirrors
+from exchange.flow.replicate import Replica
+from exchange.flow.statement import Statements
 from exchange.flow.witness import Notary
 from exchange.ledger import VerifierKey
-from exchange.ports import Alarm, Clock, LedgerStore, MoveRecord, Peer, Record, WitnessStore
+from exchange.ports import (
+    Alarm,
+    Clock,
+    LedgerStore,
+    MoveRecord,
+    Peer,
+    Record,
+    StatementRecord,
+    WitnessStore,
+)
 from exchange.ports.search import SearchIndex
 from exchange.settings import Search
 from exchange.trust.keys import VerifyKey
@@ -63,6 +74,7 @@ class Link:
         replica: Replica,
         mirror: Mirror,
         agreements: Agreements,
+        statements: Sequence[Statements],
         book: AgreementBook,
         notary: Notary,
         ledger: LedgerStore,
@@ -76,6 +88,7 @@ class Link:
         self.mirror = mirror
         self._neighbour = neighbour
         self._agreements = agreements
+        self._statements = {each.kind: each for each in statements}
         self._book = book
         self._notary = notary
         self._ledger = ledger
@@ -161,6 +174,8 @@ class Link:
     def _follow(self, neighbour: Neighbour, peer: Peer) -> None:
         self.replica.compare(peer, neighbour.log)  # (1)
         self._repeat(self.replica.ledger.moves())
+        for kind in self._statements:
+            self._repeat(self.replica.ledger.statements(kind))
         for page in peer.follow(self.replica.size):
             records = self.replica.take(peer, neighbour.log, page) if page.entries else ()  # (2)
             self._followed_at, self._errors["follow"] = self._clock.now(), ""
@@ -171,18 +186,25 @@ class Link:
 
     def _repeat(self, records: Sequence[Record]) -> None:
         for record in records:
-            if isinstance(record, MoveRecord):
+            if isinstance(record, MoveRecord | StatementRecord):
                 try:
-                    self._agreements.repeat(record, self.replica.hub, self.replica.keys.resolve)
+                    self._take_over(record)
                 except HechuanError as error:
                     if error.retryable:
                         raise
                     _log.warning(
-                        "a move is not repeated",
+                        "a move or statement is not repeated",
                         peer=self.replica.hub,
                         index=record.index,
                         error=error.message,
                     )
+
+    def _take_over(self, record: MoveRecord | StatementRecord) -> None:
+        resolve = self.replica.keys.resolve
+        if isinstance(record, MoveRecord):
+            self._agreements.repeat(record, self.replica.hub, resolve)
+        elif record.kind in self._statements:
+            self._statements[record.kind].repeat(record, self.replica.hub, resolve)
 
     def _mirror(self, neighbour: Neighbour, peer: Peer) -> None:
         while not self._stopped.is_set():

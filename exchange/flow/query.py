@@ -15,7 +15,6 @@ same bytes.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -27,19 +26,18 @@ import pyarrow.compute as pc
 
 from exchange.batch.manifest import format_instant
 from exchange.batch.stream import STREAM_TYPE, Encoding, encode_stream
-from exchange.contract.model import Classification, Contract
+from exchange.contract.model import Contract
 from exchange.errors import (
     FieldViolation,
     InvalidInputError,
     LimitExceededError,
-    NotFoundError,
     PermissionDeniedError,
 )
 from exchange.flow.grant import Asker, Grant, Granter, Tally
 from exchange.flow.read import parts_of, tree_size_at
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
-from exchange.ports import BatchRecord, Clock, Condition, LedgerStore, ObjectStore, Plan, TableEngine
+from exchange.ports import Clock, Condition, LedgerStore, ObjectStore, Plan, TableEngine
 from exchange.settings import Limit
 from exchange.trust.envelope import canonical, sign
 from exchange.trust.keys import Signer
@@ -319,45 +317,3 @@ def _read(text: str, kind: pa.DataType, column: str) -> object:
             violations=[FieldViolation(column, "type", f"not a {kind}")],
         ) from None
     return text
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedPart:
-    """Where the bytes of one part of a batch are, and the envelope its publisher signed."""
-
-    record: BatchRecord
-    envelope: bytes
-    digest: str
-    size: int
-    grant: Grant
-
-
-def read_part(
-    ledger: LedgerStore,
-    objects: ObjectStore,
-    contracts: ContractRegistry,
-    granter: Granter,
-    asker: Asker,
-    batch: str,
-    part: str,
-) -> FetchedPart:
-    """One part of a batch for Fetch: whole bytes, so only for who may read every row and every column not sealed.
-
-    Raises NotFoundError where there is no such batch or part, PermissionDeniedError.
-    """
-    record = ledger.batch(batch)
-    contract = contracts.get(record.contract)
-    plain = {c.name for c in contract.columns if c.classification is not Classification.RESTRICTED}
-    grant = granter.grant(asker, record.dataset, contract, sorted(plain))
-    cut = grant.row_filter is not None or not plain <= set(grant.columns)
-    if cut or (part == "report" and not grant.mirror):
-        may_read_quarantine(asker.reader, record.dataset)
-    digest = {
-        "object": record.object,
-        "source": record.source if record.encoded_by_hub else None,
-        "report": record.report,
-    }[part]
-    if digest is None:
-        raise NotFoundError(f"batch {batch} has no {part}")
-    envelope = canonical(json.loads(ledger.entry(record.index).data)["envelope"])
-    return FetchedPart(record, envelope, digest, objects.size(digest), grant)

@@ -38,6 +38,7 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
 )
 
 _K = TypeVar("_K", int, DatasetId)
@@ -128,6 +129,9 @@ class LedgerCheck:
         stored += self._ledger.revocations()
         stored += self._ledger.moves()
         stored += self._ledger.recipients()
+        stored += [
+            record for kind in EntryKind if kind.is_statement for record in self._ledger.statements(kind)
+        ]
         sums = list(self._stored_sums())
         tiles = [self._ledger.tile(level, index) for level, index in self._partial]
         if self._ledger.head().size != self.size:
@@ -223,7 +227,7 @@ class LedgerCheck:
                 self._problems.add(Fault.ENTRY, entry.index, error.message)
                 continue
             late = self._last is not None and entry.recorded_at < self._last
-            if late or record.recorded_at != entry.recorded_at or _KIND[type(record)] != entry.kind:
+            if late or record.recorded_at != entry.recorded_at or _kind_of(record) != entry.kind:
                 self._problems.add(Fault.ENTRY, entry.index, "is of another time or kind than its bytes say")
             self._last = entry.recorded_at
             self._remember(record)
@@ -269,6 +273,10 @@ class LedgerCheck:
         while page := self._ledger.datasets(None, None, after, _PAGE):
             yield from page
             after = str(page[-1].id)
+
+
+def _kind_of(record: Record) -> EntryKind:
+    return record.kind if isinstance(record, StatementRecord) else _KIND[type(record)]
 
 
 def _added(sums: DatasetRecord | None, record: BatchRecord) -> DatasetRecord:

@@ -1,4 +1,4 @@
-"""A copy of another hub's ledger that is held to it entry by entry, and of the objects that agreements let be mirrored.
+"""A copy of another hub's ledger that is held to it entry by entry.
 
 Each page of entries is taken in one transaction or not at all:
 (0) it continues the copy without a gap
@@ -13,29 +13,16 @@ written by anything else.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
-from exchange.agreement.negotiation import Negotiation
 from exchange.batch.manifest import parse_instant
-from exchange.errors import (
-    DigestMismatchError,
-    HechuanError,
-    NotFoundError,
-    ProofInvalidError,
-)
+from exchange.errors import HechuanError, ProofInvalidError
 from exchange.flow.entry import derive
 from exchange.flow.registry import ContractRegistry, KeyRing
 from exchange.flow.signed import check_signed
 from exchange.flow.witness import fork_of
-from exchange.ids import AgencyId, DatasetId
+from exchange.ids import AgencyId
 from exchange.ledger import (
     Checkpoint,
     RightEdge,
@@ -47,22 +34,18 @@ from exchange.ledger import (
     verify_consistency,
 )
 from exchange.ports import (
-    BatchRecord,
     Clock,
     Entry,
     EntryKind,
     Head,
     KeyRecord,
     LedgerStore,
-    ObjectStore,
     Peer,
     PeerPage,
     Record,
     WitnessStore,
 )
 from exchange.trust.keys import VerifyKey
-
-_AT_ONCE = 4
 
 
 class Replica:
@@ -170,101 +153,3 @@ class Replica:
             return self.keys.resolve(agency, key_id)
 
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A dataset that this hub mirrors, and the reader under whose agreement it does."""
-
-    dataset: DatasetId
-    reader: AgencyId
-
-
-def wanted_mirrors(agreements: Iterable[Negotiation], hub: str, peer: str, clock: Clock) -> list[Wanted]:
-    """What agreements in force let this hub mirror from a peer."""
-    now = clock.now()
-    found = {
-        each.terms.dataset: Wanted(each.terms.dataset, each.terms.consumer)
-        for each in agreements
-        if each.terms.mirror
-        and each.grants_at(now)
-        and each.terms.consumer.jurisdiction == hub
-        and each.terms.provider.jurisdiction == peer
-    }
-    return list(found.values())
-
-
-class Mirror:
-    """Objects of a replica's batches, in the hub's own object store."""
-
-    def __init__(self, replica: Replica, objects: ObjectStore, spool: Path) -> None:
-        self._replica = replica
-        self._objects = objects
-        self._spool = spool
-        self._have: set[str] = set()
-        self._lock = threading.Lock()
-
-    def complete(self, dataset: DatasetId) -> bool:
-        """Whether every batch of the dataset that the replica knows of can be read here."""
-        batches = self._replica.ledger.batches(dataset, self._replica.size)
-        return bool(batches) and all(self._has(digest) for batch in batches for _, digest in _parts(batch))
-
-    def fill(self, peer: Peer, wanted: Wanted) -> int:
-        """Fetch what is missing, going on where an earlier try broke off; how many bytes came."""
-        with self._lock:
-            missing = {
-                digest: (batch.id, part)
-                for batch in self._replica.ledger.batches(wanted.dataset, self._replica.size)
-                for part, digest in _parts(batch)
-                if not self._has(digest)
-            }
-            if not missing:
-                return 0
-
-            def fetch(item: tuple[str, tuple[str, str]]) -> int:
-                digest, (batch, part) = item
-                return self._fetch(peer, wanted.reader, batch, part, digest)
-
-            # the disk's waits on both sides hide behind each other
-            with ThreadPoolExecutor(_AT_ONCE, "mirror") as pool:
-                return sum(pool.map(fetch, missing.items()))
-
-    def _has(self, digest: str) -> bool:
-        if digest not in self._have:
-            try:
-                self._objects.size(digest)
-            except NotFoundError:
-                return False
-            self._have.add(digest)
-        return True
-
-    def _fetch(self, peer: Peer, reader: AgencyId, batch: str, part: str, digest: str) -> int:
-        path = self._spool / f"mirror-{digest.removeprefix('sha256:')}"
-        hasher = hashlib.sha256()
-        with path.open("a+b") as file:
-            file.seek(0)
-            while known := file.read(1 << 20):
-                hasher.update(known)
-            offset = file.tell()
-            for chunk in peer.fetch(batch, part, reader, offset):
-                hasher.update(chunk)
-                file.write(chunk)
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        if "sha256:" + hasher.hexdigest() != digest:
-            path.unlink()
-            raise DigestMismatchError(
-                f"{part} of batch {batch} came with other bytes than its publisher signed"
-            )
-        self._objects.put_file(path, digest)
-        with suppress(FileNotFoundError):
-            path.unlink()
-        self._have.add(digest)
-        return size - offset
-
-
-def _parts(batch: BatchRecord) -> list[tuple[str, str]]:
-    """What it takes to read a batch: its object, and the report that says which rows do not count."""
-    parts = [("object", batch.object)]
-    return parts if batch.report is None else [*parts, ("report", batch.report)]

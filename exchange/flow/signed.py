@@ -1,7 +1,7 @@
 """Whether what a ledger entry says of an agency is that agency's own word: what a reader of another's ledger checks.
 
-A batch, a key, a recipient key, a contract version and a move of an agreement each carry the envelope of whoever made
-them. Revocations, and contracts that came with the software, are the hub's own word.
+A batch, a key, a recipient key, a contract version, a move of an agreement and a statement each carry the envelope of
+whoever made them. Revocations, and contracts that came with the software, are the hub's own word.
 """
 
 from __future__ import annotations
@@ -13,10 +13,19 @@ from exchange.agreement.move import MOVE_TYPE
 from exchange.batch.manifest import PAYLOAD_TYPE
 from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import ProofInvalidError
+from exchange.flow.form import FORMS
 from exchange.flow.sealing import RECIPIENT_TYPE
 from exchange.ids import AgencyId, digest_of
 from exchange.member import KEY_TYPE
-from exchange.ports import BatchRecord, ContractRecord, KeyRecord, MoveRecord, RecipientRecord, Record
+from exchange.ports import (
+    BatchRecord,
+    ContractRecord,
+    KeyRecord,
+    MoveRecord,
+    RecipientRecord,
+    Record,
+    StatementRecord,
+)
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
 
@@ -27,7 +36,7 @@ Resolve = Callable[[AgencyId, str], VerifyKey]
 def check_signed(body: Mapping[str, Any], record: Record, resolve: Resolve) -> None:
     """Raise ProofInvalidError, SignatureInvalidError or MalformedError unless the entry is what its maker signed."""
     if body.get("envelope") is None:
-        if not isinstance(record, BatchRecord | KeyRecord | RecipientRecord | MoveRecord):
+        if not isinstance(record, BatchRecord | KeyRecord | RecipientRecord | MoveRecord | StatementRecord):
             return
         raise ProofInvalidError("the entry carries no envelope")
     envelope = Envelope.from_json(body["envelope"])
@@ -41,6 +50,8 @@ def check_signed(body: Mapping[str, Any], record: Record, resolve: Resolve) -> N
         _contract(body, envelope, resolve)
     elif isinstance(record, MoveRecord):
         _move(record, envelope)
+    elif isinstance(record, StatementRecord):
+        _statement(record, envelope)
 
 
 def _batch(record: BatchRecord, envelope: Envelope, resolve: Resolve) -> None:
@@ -75,3 +86,12 @@ def _move(record: MoveRecord, envelope: Envelope) -> None:
     own = VerifyKey.parse(record.public_key)
     if digest_of(verify(envelope, MOVE_TYPE, lambda key_id: own)) != record.id:
         raise ProofInvalidError("the move is not that of its statement")
+
+
+def _statement(record: StatementRecord, envelope: Envelope) -> None:
+    # as for moves, whose key it is is known where the statement counts
+    own, form = VerifyKey.parse(record.public_key), FORMS[record.kind]
+    payload = verify(envelope, form.payload_type, lambda key_id: own)
+    stated = form.read(payload)
+    if (digest_of(payload), stated.subject, stated.parties) != (record.id, record.subject, record.parties):
+        raise ProofInvalidError("the statement is not that of its entry")

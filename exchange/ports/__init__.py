@@ -12,9 +12,12 @@ from exchange.ports.engine import (
 )
 from exchange.ports.federation import (
     AccessLog,
+    AttachmentStore,
+    PartHeader,
     Peer,
     PeerPage,
     SealStore,
+    WantedPart,
     WitnessStore,
 )
 from exchange.ports.record import (
@@ -29,10 +32,12 @@ from exchange.ports.record import (
     Head,
     KeyRecord,
     MoveRecord,
+    ReadEnd,
     RecipientRecord,
     Record,
     RevocationRecord,
     SealedKey,
+    StatementRecord,
 )
 from exchange.ports.store import (
     CertificateStore,
@@ -48,6 +53,7 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "Alarm",
+    "AttachmentStore",
     "BatchRecord",
     "CertificateRecord",
     "CertificateStore",
@@ -65,15 +71,19 @@ __all__ = [
     "MoveRecord",
     "ObjectStore",
     "Part",
+    "PartHeader",
     "Peer",
     "PeerPage",
     "Plan",
+    "ReadEnd",
     "RecipientRecord",
     "Record",
     "RevocationRecord",
     "SealStore",
     "SealedKey",
     "Sequencer",
+    "StatementRecord",
     "TableEngine",
+    "WantedPart",
     "WitnessStore",
 ]

@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Protocol
 
 from exchange.ids import AgencyId, DatasetId
-from exchange.ports.record import AccessRecord, Alarm, SealedKey
+from exchange.ports.record import AccessRecord, Alarm, ReadEnd, SealedKey
 
 
 class AccessLog(Protocol):
     """Who read what. Kept outside the ledger: readers are not the public's business."""
 
-    def begin_read(self, record: AccessRecord) -> None:
-        """Durable on return."""
+    def begin_reads(self, records: Sequence[AccessRecord]) -> None:
+        """Open records, all or none; durable on return."""
 
-    def end_read(self, id: str, ended_at: datetime, rows: int, bytes: int, outcome: str) -> None:
-        """Close a record."""
+    def end_reads(self, ends: Sequence[ReadEnd]) -> None:
+        """Close records."""
 
     def reads(
         self, owner: AgencyId, dataset: DatasetId | None, before: datetime | None, limit: int
@@ -39,6 +39,15 @@ class SealStore(Protocol):
         """Remove every wrapped copy, remember that the key is erased, in one step; how many copies there were."""
 
     def is_erased(self, key: str) -> bool: ...
+
+
+class AttachmentStore(Protocol):
+    """Which agency's attachments the object store holds. To name a digest is not to have the bytes."""
+
+    def keep_attachment(self, digest: str, agency: AgencyId, at: datetime) -> None:
+        """That agency handed these bytes in, here or at its own hub; durable on return."""
+
+    def has_attachment(self, digest: str, agency: AgencyId) -> bool: ...
 
 
 class WitnessStore(Protocol):
@@ -64,6 +73,23 @@ class WitnessStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedPart:
+    """One part of a batch (object or report), from a byte on."""
+
+    batch: str
+    part: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartHeader:
+    """A part begins: digest and size of the whole of it."""
+
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeerPage:
     """Entries of another hub's ledger, as they were hashed, and the checkpoint of the ledger that ends with them."""
 
@@ -86,8 +112,8 @@ class Peer(Protocol):
     def add_checkpoint(self, body: bytes) -> bytes:
         """Ask for cosignatures; raises WitnessConflictError and what else the witness says."""
 
-    def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
-        """Bytes of one part of a batch (object or report), on behalf of a reader."""
+    def fetch(self, reader: AgencyId, parts: Sequence[WantedPart]) -> Iterator[PartHeader | memoryview]:
+        """Parts in the order asked for, on behalf of a reader: of each a header, then bytes from its offset on."""
 
     def coverage(self, after: str, tag: str) -> bytes:
         """A signed page of where its datasets, id > after, have rows; empty where `tag` still stands."""

@@ -20,6 +20,12 @@ class EntryKind(StrEnum):
     REVOCATION = "revocation"
     AGREEMENT = "agreement"
     RECIPIENT = "recipient"
+    REFERRAL = "referral"
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether such entries are statements; see StatementRecord."""
+        return self is EntryKind.REFERRAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,33 @@ class RecipientRecord:
     recorded_at: datetime
 
 
-Record = BatchRecord | ContractRecord | KeyRecord | RevocationRecord | MoveRecord | RecipientRecord
+@dataclass(frozen=True, slots=True)
+class StatementRecord:
+    """An agency's signed word on a subject that concerns several agencies: in the ledger of the hub of each of them."""
+
+    index: int
+    # Which kind of subject; its payload type and meaning follow from that.
+    kind: EntryKind
+    # Digest of the payload.
+    id: str
+    subject: str
+    parties: tuple[AgencyId, ...]
+    envelope: bytes
+    public_key: str
+    # Hub and index of the entry that this one repeats.
+    origin: tuple[str, int] | None
+    recorded_at: datetime
+
+
+Record = (
+    BatchRecord
+    | ContractRecord
+    | KeyRecord
+    | RevocationRecord
+    | MoveRecord
+    | RecipientRecord
+    | StatementRecord
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +215,17 @@ class AccessRecord:
     bytes: int | None = None
     # complete, or the code of the error that ended it
     outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEnd:
+    """How a recorded read ended: rows and bytes delivered, and the outcome as in its AccessRecord."""
+
+    id: str
+    ended_at: datetime
+    rows: int
+    bytes: int
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

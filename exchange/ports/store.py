@@ -15,12 +15,14 @@ from exchange.ports.record import (
     ContractRecord,
     DatasetRecord,
     Entry,
+    EntryKind,
     Head,
     KeyRecord,
     MoveRecord,
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
 )
 
 
@@ -163,6 +165,9 @@ class LedgerStore(Protocol):
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         """All moves of agreements with index >= start, in ledger order."""
+
+    def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
+        """All statements of one kind with index >= start, in ledger order."""
 
     def wait_past(self, size: int, timeout: float) -> int:
         """Block until the tree is larger than size, or timeout seconds pass; the size now."""

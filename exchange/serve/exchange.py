@@ -12,11 +12,12 @@ import grpc
 from exchange import wire
 from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import MediaType
-from exchange.errors import BusyError, MalformedError, UnavailableError
+from exchange.errors import MalformedError, UnavailableError
 from exchange.flow.append import Appended, receipt_of
 from exchange.flow.grant import Asker, Grant, Granter
+from exchange.flow.part import FetchedPart, envelope_of, read_part
 from exchange.flow.publish import Admitted, Publisher
-from exchange.flow.query import Answer, FetchedPart, Question, Reader, TextCondition, Trailer, read_part
+from exchange.flow.query import Answer, Question, Reader, TextCondition, Trailer
 from exchange.flow.registry import ContractRegistry
 from exchange.flow.witness import Notary
 from exchange.ids import DatasetId, parse_digest
@@ -24,6 +25,7 @@ from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore, Wit
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
 from exchange.serve.route import Router
+from exchange.serve.slots import Slots
 from exchange.serve.status import answers, streams
 from exchange.serve.thread import in_thread
 from exchange.settings import Limit
@@ -230,7 +232,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         found = read_part(self._ledger, self._objects, self._contracts, self._granter, asker, batch_id, part)
         return found, exchange_pb2.FetchHeader(
             batch=wire.batch(found.record, self._contracts.get(found.record.contract)),
-            envelope=found.envelope,
+            envelope=envelope_of(self._ledger, found.record),
             receipt=receipt_of(self._ledger, found.record.index),
             digest=found.digest,
             bytes=found.size,
@@ -261,22 +263,6 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             batches=[wire.batch(record, self._contracts.get(record.contract)) for record in found],
             next_page_token=str(found[-1].index) if len(found) == size else "",
         )
-
-
-class Slots:
-    """At most so many at once; one more is refused as BUSY, not queued."""
-
-    def __init__(self, most: int, what: str) -> None:
-        self._free = most
-        self._what = what
-
-    def __enter__(self) -> None:
-        if not self._free:
-            raise BusyError(f"too many {self._what} at once; try again")
-        self._free -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free += 1
 
 
 async def _next(context: Context, seconds: float) -> exchange_pb2.PublishRequest | None:

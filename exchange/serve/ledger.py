@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 
 from exchange import wire
 from exchange.errors import InvalidInputError, NotFoundError
-from exchange.flow.agree import AgreementBook
 from exchange.flow.append import receipt_of
 from exchange.flow.links import Links
 from exchange.flow.tile import read_tile
@@ -29,12 +28,17 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     """Every member may read the ledger: it holds manifests and verdicts, no rows. So are the copies of peers'."""
 
     def __init__(
-        self, gate: Gate, ledger: LedgerStore, witnesses: WitnessStore, book: AgreementBook, links: Links
+        self,
+        gate: Gate,
+        ledger: LedgerStore,
+        witnesses: WitnessStore,
+        find_move: Callable[[str], int | None],
+        links: Links,
     ) -> None:
         self._gate = gate
         self._ledger = ledger
         self._witnesses = witnesses
-        self._book = book
+        self._find_move = find_move
         self._links = links
 
     @answers
@@ -109,7 +113,7 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
             case "key":
                 index = ledger.key(request.key).index
             case "move":
-                found = self._book.index_of(parse_digest(request.move))
+                found = self._find_move(parse_digest(request.move))
                 if found is None or request.hub:
                     raise NotFoundError(f"this hub knows no move {request.move}")
                 index = found

@@ -9,14 +9,18 @@ from typing import Any
 import grpc
 
 from exchange import wire
-from exchange.errors import PermissionDeniedError
+from exchange.errors import LimitExceededError, PermissionDeniedError
+from exchange.flow.deliver import Deliverer
 from exchange.flow.witness import Witness
-from exchange.ids import AgencyId
-from exchange.ports import AccessLog, Entry, LedgerStore
+from exchange.ids import AgencyId, parse_digest
+from exchange.ports import AccessLog, Entry, LedgerStore, PartHeader, WantedPart
 from exchange.serve.agreement import read_token
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
+from exchange.serve.raw import data_message
+from exchange.serve.slots import Slots
 from exchange.serve.status import answers, streams
+from exchange.serve.thread import in_thread
 from exchange.settings import Limit
 from exchange.trust.identity import Peer
 from exchange.v1 import peer_pb2, peer_pb2_grpc
@@ -33,6 +37,7 @@ class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
         gate: Gate,
         ledger: LedgerStore,
         feed: Feed,
+        deliverer: Deliverer,
         witness: Witness,
         coverage: Callable[[str, str], bytes],
         log: AccessLog,
@@ -42,10 +47,12 @@ class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
         self._gate = gate
         self._ledger = ledger
         self._feed = feed
+        self._deliverer = deliverer
         self._witness = witness
         self._coverage = coverage
         self._log = log
         self._limit = limit
+        self._fetches = Slots(limit.concurrent_queries, "fetches")
 
     def _hub(self, context: Context) -> Peer:
         peer = self._gate.peer(context)
@@ -70,6 +77,28 @@ class PeerServicer(peer_pb2_grpc.PeerServiceServicer):
                     yield message
             elif not page:
                 yield peer_pb2.FollowResponse()
+
+    @streams
+    async def FetchParts(
+        self, request: peer_pb2.FetchPartsRequest, context: Context
+    ) -> AsyncIterator[peer_pb2.FetchPartsResponse | bytes]:
+        """Data messages are given as their bytes: serve/raw."""
+        self._hub(context)
+        asker = self._gate.asker(context, request.on_behalf_of)
+        if len(request.parts) > self._limit.page:
+            raise LimitExceededError(f"at most {self._limit.page} parts in one call")
+        wanted = [
+            WantedPart(parse_digest(each.batch), wire.fetch_part(each.part), each.offset)
+            for each in request.parts
+        ]
+        with self._fetches:
+            parts = in_thread(self._deliverer.deliver(asker, wanted))
+            async for part in self._gate.while_welcome(context, parts):
+                if isinstance(part, PartHeader):
+                    header = peer_pb2.PartHeader(digest=part.digest, bytes=part.bytes)
+                    yield peer_pb2.FetchPartsResponse(header=header)
+                else:
+                    yield data_message(peer_pb2.FetchPartsResponse.DATA_FIELD_NUMBER, part)
 
     @answers
     async def AddCheckpoint(

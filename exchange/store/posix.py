@@ -28,6 +28,7 @@ from exchange.store.journal import abandoned, replay
 from exchange.store.small import SmallObjects
 
 _SMALL_BYTES: Final = 256 << 10
+_DEFAULTS: Final = Store()
 _HEX = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 
@@ -35,7 +36,7 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 class PosixObjectStore:
     """ObjectStore on a local file system with rename, fsync and flock; processes of one machine may share it."""
 
-    def __init__(self, root: Path, settings: Store) -> None:
+    def __init__(self, root: Path, settings: Store = _DEFAULTS) -> None:
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._lock_file = root / "objects.lock"

@@ -122,6 +122,15 @@ def is_working_day(day: date, holidays: Holidays | None = None) -> tuple[bool, b
     return published, _settled(day, own)
 
 
+def working_days_between(start: date, end: date, holidays: Holidays | None = None) -> int:
+    """How many working days come after `start`, up to and with `end`; 0 where `end` is not later."""
+    day, found = start, 0
+    while day < end:
+        day = _next(day)
+        found += is_working_day(day, holidays)[0]
+    return found
+
+
 def received_on(moment: datetime) -> date:
     """The day, in Asia/Shanghai, of an aware instant."""
     if moment.tzinfo is None:

@@ -26,7 +26,7 @@ from exchange.v1 import agreement_pb2 as exchange_dot_v1_dot_agreement__pb2
 from exchange.v1 import exchange_pb2 as exchange_dot_v1_dot_exchange__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65xchange/v1/peer.proto\x12\x0b\x65xchange.v1\x1a\x1b\x65xchange/v1/agreement.proto\x1a\x1a\x65xchange/v1/exchange.proto\"\x1e\n\rFollowRequest\x12\r\n\x05start\x18\x01 \x01(\x04\"I\n\x0e\x46ollowResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.exchange.v1.LedgerEntry\x12\x0c\n\x04note\x18\x02 \x01(\t\"$\n\x14\x41\x64\x64\x43heckpointRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"+\n\x15\x41\x64\x64\x43heckpointResponse\x12\x12\n\nsignatures\x18\x01 \x01(\x0c\"0\n\x12GetCoverageRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\"\'\n\x13GetCoverageResponse\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"_\n\x16ListMirrorReadsRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\";\n\x17ListMirrorReadsResponse\x12 \n\x05reads\x18\x01 \x03(\x0b\x32\x11.exchange.v1.Read2\xda\x02\n\x0bPeerService\x12\x43\n\x06\x46ollow\x12\x1a.exchange.v1.FollowRequest\x1a\x1b.exchange.v1.FollowResponse0\x01\x12V\n\rAddCheckpoint\x12!.exchange.v1.AddCheckpointRequest\x1a\".exchange.v1.AddCheckpointResponse\x12P\n\x0bGetCoverage\x12\x1f.exchange.v1.GetCoverageRequest\x1a .exchange.v1.GetCoverageResponse\x12\\\n\x0fListMirrorReads\x12#.exchange.v1.ListMirrorReadsRequest\x1a$.exchange.v1.ListMirrorReadsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65xchange/v1/peer.proto\x12\x0b\x65xchange.v1\x1a\x1b\x65xchange/v1/agreement.proto\x1a\x1a\x65xchange/v1/exchange.proto\"\x1e\n\rFollowRequest\x12\r\n\x05start\x18\x01 \x01(\x04\"I\n\x0e\x46ollowResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.exchange.v1.LedgerEntry\x12\x0c\n\x04note\x18\x02 \x01(\t\"Q\n\nWantedPart\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\t\x12$\n\x04part\x18\x02 \x01(\x0e\x32\x16.exchange.v1.FetchPart\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"Q\n\x11\x46\x65tchPartsRequest\x12\x14\n\x0con_behalf_of\x18\x01 \x01(\t\x12&\n\x05parts\x18\x02 \x03(\x0b\x32\x17.exchange.v1.WantedPart\"+\n\nPartHeader\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\"W\n\x12\x46\x65tchPartsResponse\x12)\n\x06header\x18\x01 \x01(\x0b\x32\x17.exchange.v1.PartHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"$\n\x14\x41\x64\x64\x43heckpointRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"+\n\x15\x41\x64\x64\x43heckpointResponse\x12\x12\n\nsignatures\x18\x01 \x01(\x0c\"0\n\x12GetCoverageRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\"\'\n\x13GetCoverageResponse\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"_\n\x16ListMirrorReadsRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\";\n\x17ListMirrorReadsResponse\x12 \n\x05reads\x18\x01 \x03(\x0b\x32\x11.exchange.v1.Read2\xab\x03\n\x0bPeerService\x12\x43\n\x06\x46ollow\x12\x1a.exchange.v1.FollowRequest\x1a\x1b.exchange.v1.FollowResponse0\x01\x12O\n\nFetchParts\x12\x1e.exchange.v1.FetchPartsRequest\x1a\x1f.exchange.v1.FetchPartsResponse0\x01\x12V\n\rAddCheckpoint\x12!.exchange.v1.AddCheckpointRequest\x1a\".exchange.v1.AddCheckpointResponse\x12P\n\x0bGetCoverage\x12\x1f.exchange.v1.GetCoverageRequest\x1a .exchange.v1.GetCoverageResponse\x12\\\n\x0fListMirrorReads\x12#.exchange.v1.ListMirrorReadsRequest\x1a$.exchange.v1.ListMirrorReadsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,18 +37,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FOLLOWREQUEST']._serialized_end=126
   _globals['_FOLLOWRESPONSE']._serialized_start=128
   _globals['_FOLLOWRESPONSE']._serialized_end=201
-  _globals['_ADDCHECKPOINTREQUEST']._serialized_start=203
-  _globals['_ADDCHECKPOINTREQUEST']._serialized_end=239
-  _globals['_ADDCHECKPOINTRESPONSE']._serialized_start=241
-  _globals['_ADDCHECKPOINTRESPONSE']._serialized_end=284
-  _globals['_GETCOVERAGEREQUEST']._serialized_start=286
-  _globals['_GETCOVERAGEREQUEST']._serialized_end=334
-  _globals['_GETCOVERAGERESPONSE']._serialized_start=336
-  _globals['_GETCOVERAGERESPONSE']._serialized_end=375
-  _globals['_LISTMIRRORREADSREQUEST']._serialized_start=377
-  _globals['_LISTMIRRORREADSREQUEST']._serialized_end=472
-  _globals['_LISTMIRRORREADSRESPONSE']._serialized_start=474
-  _globals['_LISTMIRRORREADSRESPONSE']._serialized_end=533
-  _globals['_PEERSERVICE']._serialized_start=536
-  _globals['_PEERSERVICE']._serialized_end=882
+  _globals['_WANTEDPART']._serialized_start=203
+  _globals['_WANTEDPART']._serialized_end=284
+  _globals['_FETCHPARTSREQUEST']._serialized_start=286
+  _globals['_FETCHPARTSREQUEST']._serialized_end=367
+  _globals['_PARTHEADER']._serialized_start=369
+  _globals['_PARTHEADER']._serialized_end=412
+  _globals['_FETCHPARTSRESPONSE']._serialized_start=414
+  _globals['_FETCHPARTSRESPONSE']._serialized_end=501
+  _globals['_ADDCHECKPOINTREQUEST']._serialized_start=503
+  _globals['_ADDCHECKPOINTREQUEST']._serialized_end=539
+  _globals['_ADDCHECKPOINTRESPONSE']._serialized_start=541
+  _globals['_ADDCHECKPOINTRESPONSE']._serialized_end=584
+  _globals['_GETCOVERAGEREQUEST']._serialized_start=586
+  _globals['_GETCOVERAGEREQUEST']._serialized_end=634
+  _globals['_GETCOVERAGERESPONSE']._serialized_start=636
+  _globals['_GETCOVERAGERESPONSE']._serialized_end=675
+  _globals['_LISTMIRRORREADSREQUEST']._serialized_start=677
+  _globals['_LISTMIRRORREADSREQUEST']._serialized_end=772
+  _globals['_LISTMIRRORREADSRESPONSE']._serialized_start=774
+  _globals['_LISTMIRRORREADSRESPONSE']._serialized_end=833
+  _globals['_PEERSERVICE']._serialized_start=836
+  _globals['_PEERSERVICE']._serialized_end=1263
 # @@protoc_insertion_point(module_scope)

@@ -67,6 +67,110 @@ class FollowResponse(_message.Message):
 Global___FollowResponse: _TypeAlias = FollowResponse  # noqa: Y015
 
 @_typing.final
+class WantedPart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    batch: _builtins.str
+    """Id of the batch."""
+    part: _exchange_pb2.FetchPart.ValueType
+    """The object where unspecified."""
+    offset: _builtins.int
+    """Resume: how many bytes have arrived."""
+    def __init__(
+        self,
+        *,
+        batch: _builtins.str = ...,
+        part: _exchange_pb2.FetchPart.ValueType = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "offset", b"offset", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WantedPart: _TypeAlias = WantedPart  # noqa: Y015
+
+@_typing.final
+class FetchPartsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    on_behalf_of: _builtins.str
+    """The agency of the caller's jurisdiction under whose agreement the batches are read."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___WantedPart]:
+        """Given in this order; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        on_behalf_of: _builtins.str = ...,
+        parts: _abc.Iterable[Global___WantedPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_behalf_of", b"on_behalf_of", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchPartsRequest: _TypeAlias = FetchPartsRequest  # noqa: Y015
+
+@_typing.final
+class PartHeader(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    """Digest and size of the whole part; what follows are its bytes from the wanted offset on."""
+    bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartHeader: _TypeAlias = PartHeader  # noqa: Y015
+
+@_typing.final
+class FetchPartsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    @_builtins.property
+    def header(self) -> Global___PartHeader:
+        """The next wanted part begins."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___PartHeader | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "header", b"header", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "header", b"header", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "data"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___FetchPartsResponse: _TypeAlias = FetchPartsResponse  # noqa: Y015
+
+@_typing.final
 class AddCheckpointRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

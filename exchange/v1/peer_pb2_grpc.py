@@ -40,6 +40,11 @@ class PeerServiceStub:
                 request_serializer=exchange_dot_v1_dot_peer__pb2.FollowRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_peer__pb2.FollowResponse.FromString,
                 _registered_method=True)
+        self.FetchParts = channel.unary_stream(
+                '/exchange.v1.PeerService/FetchParts',
+                request_serializer=exchange_dot_v1_dot_peer__pb2.FetchPartsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_peer__pb2.FetchPartsResponse.FromString,
+                _registered_method=True)
         self.AddCheckpoint = channel.unary_unary(
                 '/exchange.v1.PeerService/AddCheckpoint',
                 request_serializer=exchange_dot_v1_dot_peer__pb2.AddCheckpointRequest.SerializeToString,
@@ -63,6 +68,13 @@ class PeerServiceServicer:
 
     def Follow(self, request, context):
         """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchParts(self, request, context):
+        """Parts of batches that agreements let the caller's hub mirror, many in one call, one after the other.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.Follow,
                     request_deserializer=exchange_dot_v1_dot_peer__pb2.FollowRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_peer__pb2.FollowResponse.SerializeToString,
+            ),
+            'FetchParts': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchParts,
+                    request_deserializer=exchange_dot_v1_dot_peer__pb2.FetchPartsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_peer__pb2.FetchPartsResponse.SerializeToString,
             ),
             'AddCheckpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.AddCheckpoint,
@@ -141,6 +158,33 @@ class PeerService:
             '/exchange.v1.PeerService/Follow',
             exchange_dot_v1_dot_peer__pb2.FollowRequest.SerializeToString,
             exchange_dot_v1_dot_peer__pb2.FollowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchParts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/exchange.v1.PeerService/FetchParts',
+            exchange_dot_v1_dot_peer__pb2.FetchPartsRequest.SerializeToString,
+            exchange_dot_v1_dot_peer__pb2.FetchPartsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class PeerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PeerServiceAsyncStub: ...
     Follow: _grpc.UnaryStreamMultiCallable[_peer_pb2.FollowRequest, _peer_pb2.FollowResponse]
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
+    FetchParts: _grpc.UnaryStreamMultiCallable[_peer_pb2.FetchPartsRequest, _peer_pb2.FetchPartsResponse]
+    """Parts of batches that agreements let the caller's hub mirror, many in one call, one after the other."""
     AddCheckpoint: _grpc.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
     GetCoverage: _grpc.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]
@@ -49,6 +51,8 @@ class PeerServiceAsyncStub(PeerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Follow: _aio.UnaryStreamMultiCallable[_peer_pb2.FollowRequest, _peer_pb2.FollowResponse]  # type: ignore[assignment]
     """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
+    FetchParts: _aio.UnaryStreamMultiCallable[_peer_pb2.FetchPartsRequest, _peer_pb2.FetchPartsResponse]  # type: ignore[assignment]
+    """Parts of batches that agreements let the caller's hub mirror, many in one call, one after the other."""
     AddCheckpoint: _aio.UnaryUnaryMultiCallable[_peer_pb2.AddCheckpointRequest, _peer_pb2.AddCheckpointResponse]  # type: ignore[assignment]
     """C2SP tlog-witness: asks this hub to cosign the caller's checkpoint."""
     GetCoverage: _aio.UnaryUnaryMultiCallable[_peer_pb2.GetCoverageRequest, _peer_pb2.GetCoverageResponse]  # type: ignore[assignment]
@@ -66,6 +70,14 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_peer_pb2.FollowResponse], _abc.AsyncIterator[_peer_pb2.FollowResponse]]:
         """The whole ledger from an entry on, live, in groups that end in the checkpoint they were signed under."""
+
+    @_abc_1.abstractmethod
+    def FetchParts(
+        self,
+        request: _peer_pb2.FetchPartsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_peer_pb2.FetchPartsResponse], _abc.AsyncIterator[_peer_pb2.FetchPartsResponse]]:
+        """Parts of batches that agreements let the caller's hub mirror, many in one call, one after the other."""
 
     @_abc_1.abstractmethod
     def AddCheckpoint(

@@ -27,6 +27,7 @@ from exchange.agreement.move import Act, propose
 from exchange.agreement.terms import Terms
 from exchange.client import Client, connect
 from exchange.client.call import error_of
+from exchange.client.referral import get_referral, put_bytes, send_referral
 from exchange.client.seal import register_recipient, vault_of
 from exchange.client.sealed_key import sealed_key
 from exchange.errors import HechuanError, UnauthenticatedError, UnavailableError
@@ -34,6 +35,7 @@ from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.home import HubDirectory
 from exchange.ids import digest_of
 from exchange.member import KEY_TYPE
+from exchange.referral.order import Kind
 from exchange.trust.authority import Authority, new_csr
 from exchange.trust.envelope import sign
 from exchange.trust.secret import read_private
@@ -46,6 +48,7 @@ from exchange.v1 import (
     ledger_pb2,
     member_pb2,
     peer_pb2,
+    referral_pb2,
     seal_pb2,
 )
 from tests.attacks.call import Attack, good
@@ -56,7 +59,7 @@ from tests.e2e.test_agreement import cases
 pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
-    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, seal_pb2,
+    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, referral_pb2, seal_pb2,
 )  # fmt: skip
 CALLERS = ("owner", "holder", "ended", "other", "foreign", "hub")
 """The dataset's owner; a reader whose agreement is in force; one whose agreement has ended; another agency of the
@@ -111,10 +114,18 @@ MATRIX: dict[str, Row] = {
     "MemberService.ListKeys": OPEN,
     "MemberService.Renew": everybody("ok", foreign="PERMISSION_DENIED", hub="PERMISSION_DENIED"),
     "PeerService.Follow": HUBS,
+    # its reader, for whom it asks, has no agreement
+    "PeerService.FetchParts": everybody("NOT_A_HUB", hub="AGREEMENT_REQUIRED"),
     # the hub may, and this witness does not know the log
     "PeerService.AddCheckpoint": everybody("NOT_A_HUB", hub="NOT_FOUND"),
     "PeerService.GetCoverage": HUBS,
     "PeerService.ListMirrorReads": HUBS,
+    "ReferralService.MoveReferral": OWNER,
+    "ReferralService.GetReferral": PARTIES,
+    "ReferralService.ListReferrals": OPEN,
+    "ReferralService.PlanReferral": OPEN,
+    "ReferralService.PutAttachment": everybody("ok", foreign="NOT_ITS_HUB", hub="NOT_ITS_HUB"),
+    "ReferralService.GetAttachment": PARTIES,
     "SealService.RegisterRecipient": everybody("SIGNATURE_INVALID", owner="WRONG_STATE"),
     "SealService.ListRecipients": OPEN,
     "SealService.PutKeys": SIGNED,
@@ -208,6 +219,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
     csr = new_csr(agency, read_private(owner.profile.home.tls_key))
     statement = sign({**own, "key": str(signer.verify_key)}, KEY_TYPE, signer).to_json_bytes()
     known = digest_of(b"not a key of anybody")[-32:]
+    evidence = put_bytes(owner, b"evidence", "evidence.txt", "text/plain")
+    sent = send_referral(owner, Kind.ASSIGNMENT, str(holder.profile.agency), "task", attachments=[evidence])
+    referral, order = sent.referral.id, first_move(owner, sent.referral.id)
     return {
         "SubmitMove": lambda: agreement_pb2.SubmitMoveRequest(envelope=move),
         "GetAgreement": lambda: agreement_pb2.GetAgreementRequest(id=agreement),
@@ -240,9 +254,18 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "ListKeys": member_pb2.ListKeysRequest,
         "Renew": lambda: member_pb2.RenewRequest(csr=csr),
         "Follow": peer_pb2.FollowRequest,
+        "FetchParts": lambda: peer_pb2.FetchPartsRequest(
+            on_behalf_of="510000/water", parts=[peer_pb2.WantedPart(batch=batch.id)]
+        ),
         "AddCheckpoint": lambda: peer_pb2.AddCheckpointRequest(body=unknown_log(owner)),
         "GetCoverage": peer_pb2.GetCoverageRequest,
         "ListMirrorReads": lambda: peer_pb2.ListMirrorReadsRequest(owner="510000/water"),
+        "MoveReferral": lambda: referral_pb2.MoveReferralRequest(envelope=order),
+        "GetReferral": lambda: referral_pb2.GetReferralRequest(id=referral),
+        "ListReferrals": referral_pb2.ListReferralsRequest,
+        "PlanReferral": lambda: referral_pb2.PlanReferralRequest(kind=referral_pb2.REFERRAL_KIND_WARNING),
+        "PutAttachment": lambda: referral_pb2.PutAttachmentRequest(data=b"evidence"),
+        "GetAttachment": lambda: referral_pb2.GetAttachmentRequest(referral=referral, digest=evidence.digest),
         "RegisterRecipient": lambda: seal_pb2.RegisterRecipientRequest(
             envelope=sign(own_recipient, "application/vnd.hechuan.recipient+json", signer).to_json_bytes()
         ),
@@ -259,6 +282,11 @@ def offered(owner: Client, agreement: str) -> bytes:
     terms = Terms.from_json({**Terms.parse(stands.terms).to_json(), "agreement": "cd" * 16})
     signer, now = owner.profile.signing_key(), datetime.now(UTC)
     return propose(Act.OFFER, terms, None, signer, owner.profile.agency, now).to_json_bytes()
+
+
+def first_move(owner: Client, referral: str) -> bytes:
+    """The owner's own first move, once more."""
+    return get_referral(owner, referral).moves[0].envelope
 
 
 def published(owner: Client) -> exchange_pb2.PublishRequest:

@@ -19,6 +19,7 @@ from exchange.ports import (
     Record,
     RevocationRecord,
     Sequencer,
+    StatementRecord,
 )
 
 START = datetime(2026, 3, 19, 1, 30, 0, 123456, UTC)
@@ -34,6 +35,10 @@ _KINDS = {
     KeyRecord: EntryKind.KEY,
     RevocationRecord: EntryKind.REVOCATION,
 }
+
+
+def _kind(record: Record) -> EntryKind:
+    return record.kind if isinstance(record, StatementRecord) else _KINDS[type(record)]
 
 
 def batch(
@@ -86,6 +91,17 @@ def revocation(serial: str | None = None, key_id: str | None = None, agency: Age
     return lambda index, at: RevocationRecord(index, agency, serial, key_id, at)
 
 
+def statement(
+    subject: str, kind: EntryKind = EntryKind.REFERRAL, origin: tuple[str, int] | None = None
+) -> Make:
+    """An agency's word on something that concerns another as well."""
+    parties = (ECOLOGY, AgencyId.parse("510000/ecology"))
+    id = digest_of(f"{subject} {origin}".encode())
+    return lambda index, at: StatementRecord(
+        index, kind, id, subject, parties, b"{}", "ed25519:k", origin, at
+    )
+
+
 def note_of(size: int) -> str:
     """What stands for the signed checkpoint of a tree size."""
     return f"hechuan/500000\n{size}\n\n— hechuan/500000 签名\n"
@@ -98,7 +114,7 @@ def write_group(turn: Sequencer, *makes: Make, at: datetime = START) -> list[Rec
     entries = []
     for record in records:
         data = f"entry {record.index} of {at.isoformat()}".encode()
-        entries.append(Entry(record.index, _KINDS[type(record)], data, leaf_hash(data), at, size))
+        entries.append(Entry(record.index, _kind(record), data, leaf_hash(data), at, size))
     _, tiles = extend(load_edge(turn.size, turn.tile), [entry.leaf for entry in entries])
     turn.write(
         entries, records, [(tile.level, tile.index, tile.hashes) for tile in tiles], Head(size, note_of(size))

@@ -25,6 +25,7 @@ from tests.behaviour.sample import (
     key,
     note_of,
     revocation,
+    statement,
     write_group,
 )
 
@@ -298,3 +299,21 @@ def test_revocations_name_serial_or_key(ledger: SqlLedgerStore) -> None:
         RevocationRecord(0, ECOLOGY, "ff00", None, START),
         RevocationRecord(1, ECOLOGY, None, "k", START),
     ]
+
+
+def test_statements_come_by_kind_and_from_an_index_on(ledger: SqlLedgerStore) -> None:
+    repeated = statement("b", origin=("510000", 7))
+    records = append(ledger, statement("a"), revocation(serial="ff00"), repeated)
+    assert ledger.statements(EntryKind.REFERRAL) == [records[0], records[2]]
+    assert ledger.statements(EntryKind.REFERRAL, 1) == [records[2]]
+    assert ledger.statements(EntryKind.KEY) == []
+    with pytest.raises(ConflictError):
+        append(ledger, repeated)
+
+
+def test_an_attachment_is_its_agencys(ledger: SqlLedgerStore) -> None:
+    side, digest = ledger.federation(), digest_of(b"evidence")
+    for _ in range(2):
+        side.keep_attachment(digest, WATER, START)
+    assert side.has_attachment(digest, WATER)
+    assert not side.has_attachment(digest, ECOLOGY)

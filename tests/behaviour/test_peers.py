@@ -38,7 +38,7 @@ from exchange.ledger import (
 )
 from exchange.ledger.witness import AddCheckpoint
 from exchange.member import key_statement
-from exchange.ports import PeerPage
+from exchange.ports import PartHeader, PeerPage, WantedPart
 from exchange.settings import Store
 from exchange.store import open_replica
 from exchange.store.posix import PosixObjectStore
@@ -80,7 +80,7 @@ class Origin:
     def add_checkpoint(self, body: bytes) -> bytes:
         raise NotImplementedError
 
-    def fetch(self, batch: str, part: str, reader: AgencyId, offset: int) -> Iterator[bytes]:
+    def fetch(self, reader: AgencyId, parts: Sequence[WantedPart]) -> Iterator[PartHeader | memoryview]:
         raise NotImplementedError
 
     def close(self) -> None: ...

@@ -31,6 +31,8 @@ from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import (
     ConflictError,
     IncompatibleContractError,
+    InvalidInputError,
+    MalformedError,
     PermissionDeniedError,
     ProofInvalidError,
 )
@@ -200,6 +202,24 @@ def test_a_frame_and_a_file_of_each_kind(client: Client, tmp_path: Path) -> None
     assert client.publish("monitoring-section", arrow).batch.verdict.accepted == 1
     stands = client.query("500000/ecology/monitoring-section", columns=["section_code"]).table()
     assert {"CQ-FRAME-1", "CQ-LINE-1", "CQ-ARROW-1"} <= set(stands["section_code"].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("broken.parquet", b"PAR1 and then something else", "broken.parquet is no whole Parquet file"),
+        ("nothing.parquet", b"", "nothing.parquet is empty"),
+        ("nothing.csv", b"", "nothing.csv is empty"),
+        ("sheet.xls", b"anything", "sheet.xls: expected one of .parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(
+    name: str, content: bytes, said: str, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises((InvalidInputError, MalformedError), match=said):
+        client.publish("water-quality", path)
 
 
 def test_exact_bytes_with_manifest_and_receipt(site: Site, client: Client, tmp_path: Path) -> None:

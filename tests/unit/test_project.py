@@ -102,7 +102,18 @@ def test_no_module_is_named_for_nothing() -> None:
 
 def test_every_core_room_is_under_the_core_contract() -> None:
     [core] = [one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["id"] == "core"]
-    rooms = ["agreement", "batch", "contract", "errors", "evidence", "ids", "ledger", "river", "trust"]
+    rooms = [
+        "agreement",
+        "batch",
+        "contract",
+        "errors",
+        "evidence",
+        "ids",
+        "ledger",
+        "referral",
+        "river",
+        "trust",
+    ]
     present = [
         f"exchange.{room}"
         for room in rooms

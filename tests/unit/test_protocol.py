@@ -15,6 +15,8 @@ from exchange.flow.coverage import COVERAGE_TYPE, coverage_page, coverages
 from exchange.ids import ContractRef, DatasetId
 from exchange.ports import DatasetRecord
 from exchange.ports.search import Listing
+from exchange.referral.case import MOVES, OPEN
+from exchange.referral.order import Order
 from exchange.serve.status import STATUS
 from exchange.settings import Store
 from exchange.store import open_search
@@ -30,6 +32,7 @@ from exchange.v1 import (
     ledger_pb2,
     member_pb2,
     peer_pb2,
+    referral_pb2,
     seal_pb2,
 )
 from tests.ledgers import NOON
@@ -68,6 +71,29 @@ def test_the_example_of_terms_is_canonical() -> None:
     assert Terms.from_json(terms).to_bytes().decode() in PAGE
 
 
+def test_the_example_of_an_order_is_canonical() -> None:
+    (order,) = [example for example in EXAMPLES if "acknowledge_by" in example]
+    assert canonical(Order.from_json(order).to_json()).decode() in PAGE
+
+
+def test_every_legal_move_of_a_referral_is_told() -> None:
+    table = PAGE.partition("| act | by | in | leads to |")[2].partition("\n\n")[0]
+    told = set()
+    for line in table.strip().splitlines()[1:]:
+        acts, roles, states, after = (re.findall(r"[a-z_]+", cell) for cell in line.strip("|").split("|"))
+        every = [state.value for state in OPEN] if states == ["open"] else states
+        told |= {
+            (state, role, act, after[0] if after != ["stays"] else state)
+            for state in every or [""]
+            for role in roles
+            for act in acts
+        }
+    assert told == {
+        (str(before or ""), role.value, act.value, after.value)
+        for (before, role, act), after in MOVES.items()
+    }
+
+
 def test_the_example_of_coverage_is_what_a_peer_takes(tmp_path: Path) -> None:
     (statement,) = [example for example in EXAMPLES if "datasets" in example]
     assert canonical(statement).decode() in PAGE
@@ -102,6 +128,7 @@ def test_every_vector_and_call_is_named() -> None:
         ledger_pb2,
         member_pb2,
         peer_pb2,
+        referral_pb2,
         seal_pb2,
     )
     for module in modules:

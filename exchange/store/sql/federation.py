@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from exchange.ids import AgencyId, DatasetId
-from exchange.ports import AccessRecord, Alarm, SealedKey
+from exchange.ports import AccessRecord, Alarm, ReadEnd, SealedKey
 from exchange.store.sql.row import instant, micros
 from exchange.store.sql.statement import BEYOND, Statements
 
@@ -30,28 +30,11 @@ class SqlFederationStore:
         self._change_all = change_all
         self._sql = sql
 
-    def begin_read(self, record: AccessRecord) -> None:
-        row = {
-            "id": record.id,
-            "dataset": str(record.dataset),
-            "reader": str(record.reader),
-            "via": record.via,
-            "act": record.act,
-            "agreement": record.agreement,
-            "columns": json.dumps(record.columns),
-            "tree_size": record.tree_size,
-            "question": record.question,
-            "started_at": micros(record.started_at),
-            "ended_at": None,
-            "rows": None,
-            "bytes": None,
-            "outcome": "",
-        }
-        self._change(self._sql.begin_read, row, "record the read")
+    def begin_reads(self, records: Sequence[AccessRecord]) -> None:
+        self._change_all([(self._sql.begin_read, _begun(record)) for record in records], "record the reads")
 
-    def end_read(self, id: str, ended_at: datetime, rows: int, bytes: int, outcome: str) -> None:
-        row = {"read": id, "at": micros(ended_at), "row_count": rows, "byte_count": bytes, "end": outcome}
-        self._change(self._sql.end_read, row, "record the end of the read")
+    def end_reads(self, ends: Sequence[ReadEnd]) -> None:
+        self._change_all([(self._sql.end_read, _ended(end)) for end in ends], "record the end of the reads")
 
     def reads(
         self, owner: AgencyId, dataset: DatasetId | None, before: datetime | None, limit: int
@@ -120,6 +103,13 @@ class SqlFederationStore:
         row = {"origin": origin, "size": size, "note": note}
         self._change(self._sql.put_witnessed, row, "remember what was witnessed")
 
+    def keep_attachment(self, digest: str, agency: AgencyId, at: datetime) -> None:
+        row = {"digest": digest, "agency": str(agency), "kept_at": micros(at)}
+        self._change(self._sql.put_attachment, row, "keep the attachment")
+
+    def has_attachment(self, digest: str, agency: AgencyId) -> bool:
+        return bool(self._ask(self._sql.attachment, {"digest": digest, "agency": str(agency)}))
+
     def raise_alarm(self, alarm: Alarm) -> None:
         row = {
             "id": alarm.id,
@@ -137,6 +127,35 @@ class SqlFederationStore:
             Alarm(id, kind, origin, instant(raised_at), json.loads(evidence))
             for id, kind, origin, raised_at, evidence in found
         ]
+
+
+def _begun(record: AccessRecord) -> Mapping[str, Any]:
+    return {
+        "id": record.id,
+        "dataset": str(record.dataset),
+        "reader": str(record.reader),
+        "via": record.via,
+        "act": record.act,
+        "agreement": record.agreement,
+        "columns": json.dumps(record.columns),
+        "tree_size": record.tree_size,
+        "question": record.question,
+        "started_at": micros(record.started_at),
+        "ended_at": None,
+        "rows": None,
+        "bytes": None,
+        "outcome": "",
+    }
+
+
+def _ended(end: ReadEnd) -> Mapping[str, Any]:
+    return {
+        "read": end.id,
+        "at": micros(end.ended_at),
+        "row_count": end.rows,
+        "byte_count": end.bytes,
+        "end": end.outcome,
+    }
 
 
 def _access(row: Sequence[Any]) -> AccessRecord:

@@ -21,12 +21,14 @@ from exchange.ports import (
     ContractRecord,
     DatasetRecord,
     Entry,
+    EntryKind,
     Head,
     KeyRecord,
     LedgerStore,
     MoveRecord,
     RecipientRecord,
     RevocationRecord,
+    StatementRecord,
 )
 from exchange.settings import Store
 from exchange.store.sql import row as rows
@@ -182,6 +184,10 @@ class SqlLedgerStore:
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         return [rows.to_move(row) for row in self._all(self._sql.moves, {"start": start})]
+
+    def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
+        parameters = {"kind": kind.value, "start": start}
+        return [rows.to_statement(row) for row in self._all(self._sql.statements, parameters)]
 
     def wait_past(self, size: int, timeout: float) -> int:
         return self._growth.wait_past(size, timeout)

@@ -207,7 +207,32 @@ CREATE TABLE alarm (
 ){strict}
 """,
 )
-MIGRATIONS: Final = (INITIAL, FEDERATION)
+STATEMENTS: Final = Migration(
+    3,
+    "statements that concern several agencies, attachments",
+    """
+CREATE TABLE statement (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  kind {text} NOT NULL,
+  id {text} NOT NULL UNIQUE,
+  subject {text} NOT NULL,
+  parties {text} NOT NULL,
+  envelope {bytes} NOT NULL,
+  public_key {text} NOT NULL,
+  origin_hub {text},
+  origin_idx {int},
+  recorded_at {int} NOT NULL
+){strict};
+CREATE INDEX statement_kind ON statement (kind, idx);
+CREATE TABLE attachment (
+  digest {text} NOT NULL,
+  agency {text} NOT NULL,
+  kept_at {int} NOT NULL,
+  PRIMARY KEY (digest, agency)
+){strict}
+""",
+)
+MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS)
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:

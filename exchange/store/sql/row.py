@@ -21,6 +21,7 @@ from exchange.ports import (
     MoveRecord,
     RecipientRecord,
     RevocationRecord,
+    StatementRecord,
 )
 
 Row = dict[str, Any]
@@ -265,6 +266,39 @@ def to_move(row: Sequence[Any]) -> MoveRecord:
         bytes(envelope),
         public_key,
         origin,
+        instant(recorded_at),
+    )
+
+
+def statement_row(record: StatementRecord) -> Row:
+    """Row of `statement`."""
+    hub, index = record.origin or (None, None)
+    return {
+        "idx": record.index,
+        "kind": record.kind.value,
+        "id": record.id,
+        "subject": record.subject,
+        "parties": json.dumps([str(party) for party in record.parties]),
+        "envelope": record.envelope,
+        "public_key": record.public_key,
+        "origin_hub": hub,
+        "origin_idx": index,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_statement(row: Sequence[Any]) -> StatementRecord:
+    """Undo `statement_row`."""
+    index, kind, id, subject, parties, envelope, public_key, hub, at, recorded_at = row
+    return StatementRecord(
+        index,
+        _entry_kind[kind],
+        id,
+        subject,
+        tuple(map(_agency, json.loads(parties))),
+        bytes(envelope),
+        public_key,
+        None if hub is None else (hub, at),
         instant(recorded_at),
     )
 

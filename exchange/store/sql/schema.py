@@ -158,6 +158,24 @@ certificate = Table(
     Index("certificate_agency", "agency", "issued_at"),
 )
 
+statement = Table(
+    "statement",
+    metadata,
+    Column("idx", BigInteger, ForeignKey("entry.idx"), primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # a JSON array of agencies
+    Column("parties", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("origin_hub", Text),
+    Column("origin_idx", BigInteger),
+    Column("recorded_at", BigInteger, nullable=False),
+    UniqueConstraint("id"),
+    Index("statement_kind", "kind", "idx"),
+)
+
 move = Table(
     "move",
     metadata,
@@ -239,6 +257,14 @@ witnessed = Table(
     Column("origin", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("agency", Text, primary_key=True),
+    Column("kept_at", BigInteger, nullable=False),
 )
 
 alarm = Table(

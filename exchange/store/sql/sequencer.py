@@ -21,6 +21,7 @@ from exchange.ports import (
     RecipientRecord,
     Record,
     RevocationRecord,
+    StatementRecord,
 )
 from exchange.store.sql.engine import explained
 from exchange.store.sql.row import (
@@ -35,6 +36,7 @@ from exchange.store.sql.row import (
     move_row,
     recipient_row,
     revocation_row,
+    statement_row,
     to_batch,
 )
 from exchange.store.sql.statement import KEYS_AT_ONCE, Statements
@@ -119,6 +121,7 @@ class SqlSequencer:
             self._add(sql.add_key, map(key_row, _of(KeyRecord, records)))
             self._add(sql.add_recipient, map(recipient_row, _of(RecipientRecord, records)))
             self._add(sql.add_move, map(move_row, _of(MoveRecord, records)))
+            self._add(sql.add_statement, map(statement_row, _of(StatementRecord, records)))
         revocations = _of(RevocationRecord, records)
         self._add(sql.add_revocation, map(revocation_row, revocations))
         revoked = [record for record in revocations if record.key_id is not None]

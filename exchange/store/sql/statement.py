@@ -27,6 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from exchange.store.sql.schema import (
     access,
     alarm,
+    attachment,
     batch,
     certificate,
     checkpoint,
@@ -42,6 +43,7 @@ from exchange.store.sql.schema import (
     recipient,
     revocation,
     sealed_key,
+    statement,
     tile,
     witnessed,
 )
@@ -171,6 +173,9 @@ class Statements:
         text, p = self._text, bindparam
         self.add_move = self._insert(move)
         self.moves = text(select(move).where(move.c.idx >= p("start")).order_by(move.c.idx))
+        self.add_statement = self._insert(statement)
+        of_kind = select(statement).where(statement.c.kind == p("kind"), statement.c.idx >= p("start"))
+        self.statements = text(of_kind.order_by(statement.c.idx))
         self.add_recipient = self._insert(recipient)
         newest = select(recipient).order_by(recipient.c.idx.desc())
         self.recipients = text(newest)
@@ -211,6 +216,12 @@ class Statements:
         )
         self.witnessed = text(
             select(witnessed.c.size, witnessed.c.note).where(witnessed.c.origin == p("origin"))
+        )
+        self.put_attachment = self._upsert(attachment, {"kept_at": lambda old, new: new.kept_at})
+        self.attachment = text(
+            select(attachment.c.kept_at).where(
+                attachment.c.digest == p("digest"), attachment.c.agency == p("agency")
+            )
         )
         self.add_alarm = self._insert(alarm)
         self.alarms = text(select(alarm).order_by(alarm.c.raised_at.desc(), alarm.c.id).limit(p("page")))

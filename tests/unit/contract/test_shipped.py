@@ -22,15 +22,21 @@ MAX_BYTES = 48 * 1024
 CONTRACTS = {contract.ref.name: contract for contract in map(load_contract, shipped_contracts())}
 # name → steward, sharing
 EXPECTED = {
+    "discharge-permit": ("ecology", Sharing.UNCONDITIONAL),
     "enforcement-case": ("ecology", Sharing.CONDITIONAL),
     "fishing-ban-case": ("agriculture", Sharing.CONDITIONAL),
     "hydrology": ("water", Sharing.UNCONDITIONAL),
+    "livestock-farm": ("agriculture", Sharing.UNCONDITIONAL),
     "monitoring-section": ("ecology", Sharing.UNCONDITIONAL),
     "outfall": ("ecology", Sharing.UNCONDITIONAL),
     "patrol-record": ("water", Sharing.UNCONDITIONAL),
+    "reach-crosswalk": ("joint-office", Sharing.UNCONDITIONAL),
+    "reach-hydraulics": ("water", Sharing.UNCONDITIONAL),
     "river-chief": ("water", Sharing.UNCONDITIONAL),
     "river-reach": ("water", Sharing.UNCONDITIONAL),
+    "section-crosswalk": ("joint-office", Sharing.UNCONDITIONAL),
     "shoreline-violation": ("water", Sharing.UNCONDITIONAL),
+    "wastewater-plant": ("housing", Sharing.UNCONDITIONAL),
     "water-quality": ("ecology", Sharing.UNCONDITIONAL),
 }
 CLOSE = {Classification.SENSITIVE, Classification.RESTRICTED}
@@ -40,6 +46,7 @@ PERSONAL = {
     "patroller_name": CLOSE,
     "track_digest": CLOSE,
     "responsible_party": {Classification.INTERNAL, *CLOSE},
+    "holder_name": {Classification.INTERNAL, *CLOSE},
 }
 HAN, LATIN = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]")
 EVERY = pytest.mark.parametrize("name", EXPECTED)
@@ -83,7 +90,7 @@ def checked(contract: Contract, *rows: Row) -> CheckResult:
     return run.finish(lambda: [typed])
 
 
-def test_ten_contracts_are_shipped() -> None:
+def test_the_contracts_that_are_shipped() -> None:
     loaded = load_directory(DIRECTORY)
     assert [str(contract.ref) for contract in loaded] == [f"{name}@1.0.0" for name in EXPECTED]
     assert [contract.text for contract in loaded] == shipped_contracts()
@@ -135,7 +142,13 @@ def test_the_references_that_there_are() -> None:
         *((name, "reach_code", "river-reach") for name in ("monitoring-section", "outfall")),
         *((name, "reach_code", "river-reach") for name in ("enforcement-case", "fishing-ban-case")),
         *((name, "reach_code", "river-reach") for name in ("shoreline-violation", "patrol-record")),
-        ("river-chief", "reach_code", "river-reach"),
+        *(
+            (name, "reach_code", "river-reach")
+            for name in ("river-chief", "reach-hydraulics", "reach-crosswalk")
+        ),
+        *((name, "reach_code", "river-reach") for name in ("livestock-farm", "wastewater-plant")),
+        *((name, "reach_code", "river-reach") for name in ("discharge-permit", "section-crosswalk")),
+        ("section-crosswalk", "section_code", "monitoring-section"),
     }
 
 
@@ -196,5 +209,7 @@ def test_what_may_be_empty_may_be_absent(name: str) -> None:
         least["status"] = "found"
     if name == "patrol-record":
         least["is_joint"] = "false"
+    if name == "reach-hydraulics":
+        least |= {"velocity_ms": "0.35", "dispersion_m2s": "14"}
     empty: Row = dict.fromkeys(GOOD[name])
     assert checked(contract, empty | least).rejected == 0

@@ -25,7 +25,7 @@ from exchange.flow.coverage import (
 )
 from exchange.flow.projection import promised_pause
 from exchange.ids import DatasetId, digest_of
-from exchange.ports import BatchRecord, DatasetRecord, PeerPage
+from exchange.ports import BatchRecord, DatasetRecord, PartHeader, PeerPage, WantedPart
 from exchange.ports.search import Coverage, Listing, Place, Wanted
 from exchange.settings import Search, Store
 from exchange.store import open_objects, open_search
@@ -106,7 +106,9 @@ def test_names_and_rivers_come_from_the_rows(room: Room) -> None:
 
 def test_only_what_anybody_may_read_is_worked_out() -> None:
     names = [name for name, contract in SHIPPED.items() if coverable(contract)]
-    assert set(names) == {"water-quality", "monitoring-section", "hydrology", "river-reach"}
+    assert set(names) == {
+        "water-quality", "monitoring-section", "hydrology", "river-reach", "section-crosswalk", "reach-crosswalk",
+    }  # fmt: skip
     columns = [key("section_code", "string", 1, classification="sensitive"), column("level", "number")]
     assert not coverable(load_contract(contract_text(columns, sectionColumn="section_code")))
 
@@ -141,7 +143,7 @@ class Teller:
     def add_checkpoint(self, body: bytes) -> bytes:
         raise NotImplementedError
 
-    def fetch(self, batch: str, part: str, reader: object, offset: int) -> Iterator[bytes]:
+    def fetch(self, reader: object, parts: Sequence[WantedPart]) -> Iterator[PartHeader | memoryview]:
         raise NotImplementedError
 
     def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Commands that adapters add to `hechuan`; entry points of group `hechuan.commands`."""

@@ -1,0 +1,1 @@
+"""Mapping files that come with the project, a folder per department: data only."""

@@ -1,0 +1,1 @@
+"""From an adapter's reading to a verdict or a batch: spool, check, publish."""

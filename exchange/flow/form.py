@@ -1,0 +1,42 @@
+"""Forms of signed statements that concern several agencies: what each kind is called, and how it is read.
+
+Whoever adds a kind adds its `EntryKind` and its line here; entering, repeating at other hubs, checking and replaying
+then need nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from exchange.ids import AgencyId
+from exchange.ports import EntryKind
+from exchange.referral.move import MOVE_TYPE, Move
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What every statement says, whatever its kind: on which subject, between whom, by whom, when."""
+
+    subject: str
+    parties: tuple[AgencyId, ...]
+    by: AgencyId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A kind of statement: its payload type, and how to read a payload; reading raises MalformedError and the like."""
+
+    payload_type: str
+    read: Callable[[bytes], Stated]
+
+
+def _referral(payload: bytes) -> Stated:
+    move = Move.parse(payload)
+    return Stated(move.referral, move.parties, move.by, move.at)
+
+
+FORMS: Final[Mapping[EntryKind, Form]] = {EntryKind.REFERRAL: Form(MOVE_TYPE, _referral)}

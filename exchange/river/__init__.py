@@ -1,0 +1,1 @@
+"""River science: pure functions over Arrow tables."""
