@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import catalog, check, federation, mirror, proof, publish, quality, query
+import benchmarks
 from benchmarks.figure import Figure, chosen, save, show
 
-ROOMS = (catalog, check, federation, mirror, proof, publish, quality, query)
 TARGET = Path("build/bench.json")
 
 
@@ -19,6 +20,9 @@ def main() -> int:
     """Exit 1 where a bar is missed."""
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--only", default="", help="prefixes of figure ids, comma-separated")
+    for module in pkgutil.iter_modules(benchmarks.__path__):
+        if module.name != "__main__":
+            import_module(f"benchmarks.{module.name}")
     only = [text for text in parser.parse_args().only.split(",") if text]
     console = Console(stderr=True)
     found: list[Figure] = []

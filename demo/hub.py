@@ -142,11 +142,13 @@ def fixed_ports(host: Host | None = None) -> list[str]:
     return ["--listen", f"127.0.0.1:{ports[0]}", "--listen-enrolment", f"127.0.0.1:{ports[1]}"]
 
 
-def introduce(root: Path, *hubs: HubProcess) -> None:
-    """Let hubs with fixed ports federate by their cards, before they run."""
+def introduce(root: Path, *hubs: HubProcess, addresses: Mapping[str, str] | None = None) -> None:
+    """Let hubs with fixed ports federate by their cards, before they run; `addresses` go into cards in their place."""
+    inner = {hub.jurisdiction: f"{hub.host.inner}:{_PORT}" for hub in hubs if hub.host}
+    known = {**inner, **(addresses or {})}
     for hub in hubs:
         card = root / f"card-{hub.jurisdiction}.json"
-        address = ["--address", f"{hub.host.inner}:{_PORT}"] if hub.host else []
+        address = ["--address", known[hub.jurisdiction]] if hub.jurisdiction in known else []
         hechuan("hub", "card", hub.directory, *address, "-o", card)
         for other in hubs:
             if other is not hub:

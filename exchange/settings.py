@@ -26,6 +26,9 @@ class Hub:
     names: str = "localhost,127.0.0.1"
     listen: str = "127.0.0.1:0"
     listen_enrolment: str = "127.0.0.1:0"
+    # Names of the jurisdiction's agencies that watch over the quality of all its datasets, as joint-office,water.
+    # They read datasets whose contracts have the role `steward`, rejected rows too; each read is recorded.
+    stewards: str = ""
     # Prometheus text on http://<address>/metrics; empty: none.
     listen_metrics: str = ""
 
@@ -104,6 +107,8 @@ class Agreement:
     sign_days: int = 5
     # Calendar days before a deadline from which a side is reminded.
     remind_days: int = 3
+    # How often the hub looks for deadlines to tell its operator of.
+    remind_seconds: float = 60.0
     # YAML of holidays and make-up working days that goes before the built-in calendar; empty: none.
     calendar: str = ""
     # How soon a move written by another process is seen.

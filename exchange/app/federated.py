@@ -30,7 +30,7 @@ from exchange.serve.seal import recipients_of
 from exchange.store import open_replica, open_search
 from exchange.store.sql import SqlLedgerStore
 from exchange.trust.keys import SigningKey, VerifyKey
-from exchange.trust.roster import HubEntry
+from exchange.trust.roster import LOG_MLDSA_MEMBER, HubEntry
 
 
 class Federated:
@@ -215,7 +215,7 @@ def entry_of(card: HubCard) -> HubEntry:
         log_key=card.log_key,
         witness_key=card.witness_key,
         statement_key=card.statement_key,
-        extra={"log_mldsa_key": card.log_mldsa_key} if card.log_mldsa_key else {},
+        extra={LOG_MLDSA_MEMBER: card.log_mldsa_key} if card.log_mldsa_key else {},
     )
 
 
@@ -225,7 +225,7 @@ def _neighbour(home: HubDirectory, hub: HubEntry) -> Neighbour:
 
     return Neighbour(
         hub.jurisdiction,
-        VerifierKey.parse(hub.log_key),
+        tuple(VerifierKey.parse(text) for text in (hub.log_key, hub.extra.get(LOG_MLDSA_MEMBER)) if text),
         VerifierKey.parse(hub.witness_key),
         VerifyKey.parse(hub.statement_key),
         connect,

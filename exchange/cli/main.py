@@ -11,14 +11,18 @@ from rich.console import Console
 from exchange.cli import (
     agency,
     agreement,
+    alert,
     contracts,
+    duty,
     evidence,
     federation,
     hub,
     key,
     operate,
     partner,
+    patrol,
     referral,
+    river,
     search,
     verify,
 )
@@ -35,15 +39,19 @@ app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(referral.app, name="referral")
+app.add_typer(duty.app, name="duty")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
+app.add_typer(patrol.app, name="patrol")
+app.add_typer(river.app, name="river")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
 app.command()(referral.inbox)
+app.command()(alert.alert)
 app.command()(search.search)
 gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
 

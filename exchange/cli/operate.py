@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from exchange.flow.backup import back_up, restore_backup
+from exchange.flow.backup import back_up, restore_backup, restore_hub
 from exchange.flow.entry import record_of
 from exchange.flow.fsck import GRACE, Report, check
 from exchange.home import HubDirectory
@@ -80,16 +80,19 @@ def backup(
     home = HubDirectory(directory)
     settings = load_settings(home.settings)
     with _stores(settings, home) as (ledger, objects):
-        made = back_up(ledger, objects, target, home.root if with_keys else None, record_of)
+        made = back_up(ledger, objects, target, home.root, record_of, with_keys)
     out.print(f"[green]✓[/] {made.entries:,} entries, {made.objects:,} objects → {target}")
 
 
 def restore(
     backup_directory: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    directory: Annotated[Path, typer.Argument(help="The hub's directory; its state must be empty.")],
+    directory: Annotated[Path, typer.Argument(help="The hub's directory; its state is empty.")],
 ) -> None:
-    """Put a backup into an empty hub and check it. 恢复。"""
+    """Put a backup into an empty hub and check it; a new directory where the backup has the keys. 恢复。"""
     home = HubDirectory(directory)
+    found = restore_hub(backup_directory, directory)
+    if found:
+        out.print(f"files put back 补回文件 {found}")
     settings = load_settings(home.settings)
     with _stores(settings, home) as (ledger, objects):
         report = restore_backup(backup_directory, ledger, objects, home.log_verifiers(), record_of)

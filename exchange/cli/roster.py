@@ -12,7 +12,7 @@ from exchange.errors import InvalidInputError
 from exchange.member import HubCard
 from exchange.names import PROVINCES
 from exchange.store.tuf import Proposal, Repository
-from exchange.trust.roster import Denied, HubEntry, Roster
+from exchange.trust.roster import LOG_MLDSA_MEMBER, Denied, HubEntry, Roster
 
 
 def entry_of(card: HubCard, name_zh: str | None = None, name_en: str | None = None) -> HubEntry:
@@ -27,7 +27,8 @@ def entry_of(card: HubCard, name_zh: str | None = None, name_en: str | None = No
     if not zh or not en:
         raise InvalidInputError("请给出枢纽名称 / give the hub's names: --name-zh and --name-en")
     keys = (card.log_key, card.witness_key, card.statement_key)
-    return HubEntry(card.jurisdiction, zh, en, card.address, card.authority, *keys)
+    extra = {LOG_MLDSA_MEMBER: card.log_mldsa_key} if card.log_mldsa_key else {}
+    return HubEntry(card.jurisdiction, zh, en, card.address, card.authority, *keys, extra)
 
 
 def with_authority(entry: HubEntry, authorities: str) -> HubEntry:

@@ -127,7 +127,7 @@ class Gatherer:
         told = retried(lambda: self._client.catalog.GetHub(catalog_pb2.GetHubRequest(), timeout=_TIMEOUT))
         for peer in told.peers:
             texts = (peer.witness_key, peer.statement_key)
-            known = HubKeys.make(peer.jurisdiction, [peer.log_key], *texts)
+            known = HubKeys.make(peer.jurisdiction, (peer.log_key, peer.log_mldsa_key), *texts)
             if peer.jurisdiction in self._sizes or witness_name(peer.jurisdiction) in self._signers:
                 self.parts[keys_name(peer.jurisdiction)] = known.to_bytes()
         for hub, card in cards.items():

@@ -28,11 +28,12 @@ from exchange.errors import (
     FieldViolation,
     InvalidInputError,
     MalformedError,
+    ReplayError,
 )
 from exchange.ids import ContractRef, DatasetId, digest_of
 from exchange.settings import Limit
 from exchange.trust.envelope import Envelope, canonical, sign
-from exchange.v1 import common_pb2, exchange_pb2
+from exchange.v1 import common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
     from exchange.client.session import Session
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20
 _DEADLINE_SECONDS: Final = 3600
 _EXAMPLES: Final = 20
+_PAGE: Final = 1000
 MEDIA_TYPES: Final = {
     ".parquet": MediaType.PARQUET,
     ".arrow": MediaType.ARROW_STREAM,
@@ -200,11 +202,37 @@ def _send(
         (message,) = messages
         return client.publish_one(message, timeout=_DEADLINE_SECONDS)
 
-    response = retried(send)
+    try:
+        response = retried(send)
+    except ReplayError as error:
+        return _held(client, manifest, error)
     verified = verify_receipt_text(response.receipt, client.profile.log_keys)
     if verified.batch != digest_of(payload):
         raise DigestMismatchError("the hub's receipt is about another batch")
     return Published(response.batch, response.receipt, response.duplicate)
+
+
+def _held(client: Session, manifest: Manifest, error: ReplayError) -> Published:
+    """What another process published under the key, if it is the same object for the same dataset; else the error."""
+    held, token, seen = error.detail.get("batch", ""), "", False
+    while held and not seen:
+        request = exchange_pb2.ListBatchesRequest(
+            dataset=str(manifest.dataset), page_size=_PAGE, page_token=token
+        )
+        page = retried(lambda request=request: client.exchange.ListBatches(request, timeout=30))  # type: ignore[misc]
+        for batch in page.batches:
+            seen = batch.id == held
+            if seen and batch.source == manifest.digest and batch.contract == str(manifest.contract):
+                asked = ledger_pb2.GetReceiptRequest(batch=held)
+                receipt = retried(lambda asked=asked: client.ledger.GetReceipt(asked, timeout=30)).receipt  # type: ignore[misc]
+                if verify_receipt_text(receipt, client.profile.log_keys).batch == held:
+                    return Published(batch, receipt, True)
+            if seen:
+                break
+        token = page.next_page_token
+        if not token:
+            break
+    raise error
 
 
 def _messages(

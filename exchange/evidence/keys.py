@@ -14,7 +14,7 @@ from exchange.ledger import SignatureType, VerifierKey
 from exchange.member import CARD_KIND, HubCard, log_origin, witness_name
 from exchange.trust.canonical import canonical, parse_canonical, parse_json
 from exchange.trust.keys import VerifyKey
-from exchange.trust.roster import Roster
+from exchange.trust.roster import LOG_MLDSA_MEMBER, Roster
 
 KEYS_KIND: Final = "hechuan-hub-keys"
 _FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -120,7 +120,7 @@ class Trust:
     def add_roster(self, data: bytes) -> None:
         """Take every hub of a federation's roster; raises as Roster.parse, UntrustedError."""
         for hub in Roster.parse(data, 0, _FAR).hubs.values():
-            log = (hub.log_key, hub.extra.get("log_mldsa_key", ""))
+            log = (hub.log_key, hub.extra.get(LOG_MLDSA_MEMBER, ""))
             self.add(HubKeys.make(hub.jurisdiction, log, hub.witness_key, hub.statement_key))
 
 

@@ -269,7 +269,8 @@ def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None)
     """The old receipt for the same batch again; ReplayError for another batch under the same key."""
     if record.id != batch_id:
         return ReplayError(
-            f"idempotency key {record.idempotency_key!r} already stands for batch {record.id}; use a new key"
+            f"idempotency key {record.idempotency_key!r} already stands for batch {record.id}; use a new key",
+            detail={"batch": record.id},
         )
     return Appended(record, receipt_of(ledger, record.index), duplicate=True)
 

@@ -2,7 +2,7 @@
 
 <backup>/ledger.sqlite    all tables of one moment, whatever the driver
 <backup>/objects/ab/<hex> every object that those tables need
-<backup>/hub/             settings, keys and certificates, on request
+<backup>/hub/             what the hub knows of others: trust/, federation/; settings and all keys too, on request
 <backup>/backup.json      written last: without it, the backup is not finished
 
 Objects are immutable and durable before the entry that needs them, so those of a snapshot can be copied after it.
@@ -18,13 +18,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from exchange.errors import ConflictError, MalformedError, NotFoundError, StorageError
 from exchange.flow.fsck import Report, check, objects_of
 from exchange.flow.recheck import RecordOf
-from exchange.ids import parse_digest
+from exchange.ids import digest_of, parse_digest
 from exchange.ledger import VerifierKey
 from exchange.ports import EntryKind, LedgerArchive, LedgerStore, ObjectStore
 from exchange.trust.canonical import canonical
@@ -36,6 +36,9 @@ _HUB: Final = "hub"
 _SEAL: Final = "backup.json"
 _STATE: Final = "state"
 _VERSION: Final = 1
+# directories of a hub that hold nothing secret, but for the keys of its federation's repository
+_PUBLIC: Final = frozenset({"trust", "federation"})
+_PRIVATE: Final = ("federation", "keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,14 @@ class Made:
 
 
 def back_up(
-    ledger: LedgerArchive, objects: ObjectStore, target: Path, root: Path | None, record_of: RecordOf
+    ledger: LedgerArchive,
+    objects: ObjectStore,
+    target: Path,
+    root: Path,
+    record_of: RecordOf,
+    with_keys: bool = False,
 ) -> Made:
-    """Write a backup into a new directory; with `root`, the hub's directory but its state goes in too.
+    """Write a backup of the hub in `root` into a new directory; without its keys and settings unless asked for.
 
     Raises ConflictError (the directory is not empty), StorageError (an object is gone or damaged).
     """
@@ -59,11 +67,11 @@ def back_up(
     with ledger.snapshot(target / _LEDGER) as moment:
         size = moment.head().size
         count = sum(1 for digest in _needed(moment, size, record_of) if _copy(objects, digest, target))
-    if root is not None:
-        _copy_hub(root, target / _HUB)
+    hub = _copy_hub(root, target / _HUB, with_keys)
     _sync(target / _LEDGER)
     seal = {
         "entries": size,
+        "hub": hub,
         "ledger": _digest(target / _LEDGER),
         "made_at": datetime.now(UTC).isoformat(),
         "objects": count,
@@ -127,13 +135,51 @@ def _copy(objects: ObjectStore, digest: str, target: Path) -> bool:
     return True
 
 
-def _copy_hub(root: Path, target: Path) -> None:
+def restore_hub(directory: Path, root: Path) -> int:
+    """Put back what a backup has of the hub's directory, the state excepted; how many files.
+
+    A part (trust/, federation/, keys/, …) comes back whole or not at all: one that is there stays as it is, for it may
+    have been changed since on purpose. Raises NotFoundError, MalformedError as `restore_backup`.
+    """
+    known = _read_seal(directory).get("hub", {})
+    if not isinstance(known, dict):
+        raise MalformedError("backup.json is of another version")
+    names = [_inner(name) for name in sorted(known)]
+    missing = [name for name in names if not (root / name.parts[0]).exists()]
+    for name in missing:
+        data = (directory / _HUB / name).read_bytes()
+        if digest_of(data) != known[str(name)]:
+            raise MalformedError(f"备份已损坏 / the backup is damaged: {name} has another digest")
+        _write_below(root, name, data)
+    return len(missing)
+
+
+def _inner(name: str) -> PurePosixPath:
+    inner = PurePosixPath(name)
+    if inner.is_absolute() or ".." in inner.parts or not inner.parts or inner.parts[0] == _STATE:
+        raise MalformedError(f"backup.json names a file that is none of a hub's: {name[:80]!r}")
+    return inner
+
+
+def _write_below(top: Path, inner: PurePath, data: bytes) -> None:
+    for parent in reversed(inner.parents):
+        make_private_directory(top / parent)
+    write_private(top / inner, data)
+
+
+def _copy_hub(root: Path, target: Path, with_keys: bool) -> dict[str, str]:
+    """Digests of the files copied, by name."""
+    copied: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
         inner = path.relative_to(root)
-        if inner.parts[0] == _STATE or not path.is_file():
+        secret = inner.parts[0] not in _PUBLIC or inner.parts[:2] == _PRIVATE
+        passing = path.name.startswith(".") or not path.is_file()
+        if inner.parts[0] == _STATE or passing or (secret and not with_keys):
             continue
-        make_private_directory((target / inner).parent)
-        write_private(target / inner, path.read_bytes())
+        data = path.read_bytes()
+        _write_below(target, inner, data)
+        copied[inner.as_posix()] = digest_of(data)
+    return copied
 
 
 def _read_seal(directory: Path) -> dict[str, object]:

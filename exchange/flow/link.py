@@ -48,7 +48,8 @@ class Neighbour:
     """A peer as its link sees it: how to reach it now, and the keys it is known by."""
 
     hub: str
-    log: VerifierKey
+    # Ed25519 first
+    log: tuple[VerifierKey, ...]
     witness: VerifierKey | None
     statement: VerifyKey
     connect: Callable[[], Peer]

@@ -79,9 +79,9 @@ class Links:
         """How each link is doing."""
         return [link.state() for link in self.links()]
 
-    def logs(self) -> Mapping[str, VerifierKey]:
-        """The peers' logs by origin, for the witness."""
-        return {neighbour.log.name: neighbour.log for neighbour in self.neighbours().values()}
+    def logs(self) -> Mapping[str, Sequence[VerifierKey]]:
+        """The keys of the peers' logs by origin, for the witness."""
+        return {neighbour.log[0].name: neighbour.log for neighbour in self.neighbours().values()}
 
     def neighbours(self) -> Mapping[str, Neighbour]:
         """The hubs that this one deals with now; none while the roster does not count."""

@@ -33,6 +33,7 @@ from exchange.ledger import (
     consistency_path,
     cosign,
     verify_checkpoint,
+    verify_checkpoint_by,
     verify_consistency,
     verify_cosignatures,
 )
@@ -52,7 +53,7 @@ class Witness:
         store: WitnessStore,
         key: VerifierKey,
         sign: Sign,
-        logs: Callable[[], Mapping[str, VerifierKey]],
+        logs: Callable[[], Mapping[str, Sequence[VerifierKey]]],
         clock: Clock,
     ) -> None:
         self._store = store
@@ -69,7 +70,7 @@ class Witness:
         log = self._logs().get(origin)
         if log is None:
             raise NotFoundError(f"this witness knows no log {origin[:80]!r}")
-        checkpoint = verify_checkpoint(request.note, log)  # (1)
+        checkpoint = verify_checkpoint_by(request.note, log, log)  # (1)
         with self._lock:
             self._accept(request, checkpoint, log)
             now = self._clock.now()
@@ -77,27 +78,30 @@ class Witness:
         bare = _only_signed_by(request.note, log)
         return cosign(bare, self._key, int(now.timestamp()), self._sign)[len(bare) :].encode()
 
-    def _accept(self, request: AddCheckpoint, checkpoint: Checkpoint, log: VerifierKey) -> None:
-        size, note = self._store.witnessed(log.name)
+    def _accept(self, request: AddCheckpoint, checkpoint: Checkpoint, log: Sequence[VerifierKey]) -> None:
+        size, note = self._store.witnessed(checkpoint.origin)
         if request.old_size > checkpoint.size:  # (2)
             raise InvalidInputError(
                 f"old size {request.old_size} is beyond the checkpoint's {checkpoint.size}"
             )
         if request.old_size != size:
             raise WitnessConflictError(
-                f"this witness last cosigned size {size} of {log.name}", detail={"size": str(size)}
+                f"this witness last cosigned size {size} of {checkpoint.origin}", detail={"size": str(size)}
             )
-        root = verify_checkpoint(note, log).root if size else EMPTY_ROOT
+        root = verify_checkpoint(note, *log).root if size else EMPTY_ROOT
         if checkpoint.size == size and checkpoint.root != root:  # (3)
-            self._store.raise_alarm(fork_of(log.name, note, request.note, self._clock.now()))
+            self._store.raise_alarm(fork_of(checkpoint.origin, note, request.note, self._clock.now()))
             raise WitnessConflictError(
-                f"{log.name} has signed two heads of size {size}", detail={"size": str(size), "fork": "true"}
+                f"{checkpoint.origin} has signed two heads of size {size}",
+                detail={"size": str(size), "fork": "true"},
             )
         if size:
             try:
                 verify_consistency(size, root, checkpoint.size, checkpoint.root, request.path)  # (4)
             except ProofInvalidError:
-                self._store.raise_alarm(fork_of(log.name, note, request.note, self._clock.now(), UNPROVEN))
+                self._store.raise_alarm(
+                    fork_of(checkpoint.origin, note, request.note, self._clock.now(), UNPROVEN)
+                )
                 raise
 
 
@@ -152,13 +156,14 @@ class Notary:
             return self._grown.wait_for(enough, seconds)
 
 
-def _only_signed_by(note: str, log: VerifierKey) -> str:
+def _only_signed_by(note: str, log: Sequence[VerifierKey]) -> str:
     """The note without signatures of others, so that nothing unknown is passed on."""
     parsed = Note.parse(note)
     head = parsed.text + "\n"
+    own = {(key.name, key.key_id) for key in log}
     kept: Sequence[str] = [
         line
         for line, signature in zip(note[len(head) :].splitlines(True), parsed.signatures, strict=True)
-        if (signature.name, signature.key_id) == (log.name, log.key_id)
+        if (signature.name, signature.key_id) in own
     ]
     return head + "".join(kept)

@@ -4,6 +4,7 @@ from exchange.ledger.checkpoint import (
     cosign,
     sign_checkpoint,
     verify_checkpoint,
+    verify_checkpoint_by,
     verify_checkpoint_signers,
     verify_cosignatures,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "tile_paths",
     "tile_root",
     "verify_checkpoint",
+    "verify_checkpoint_by",
     "verify_checkpoint_signers",
     "verify_consistency",
     "verify_cosignatures",

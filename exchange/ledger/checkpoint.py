@@ -49,6 +49,19 @@ def verify_checkpoint_signers(
     return checkpoint, signers
 
 
+def verify_checkpoint_by(
+    note: str | bytes, log: Sequence[VerifierKey], required: Sequence[VerifierKey]
+) -> Checkpoint:
+    """As `verify_checkpoint`, where each of the `required` keys of the log must have signed."""
+    checkpoint, signers = verify_checkpoint_signers(note, *log)
+    absent = [key.type.algorithm for key in required if key not in signers]
+    if absent:
+        raise SignatureInvalidError(
+            f"{checkpoint.origin} has not signed with {', '.join(absent)}", detail={"reason": "HALF_SIGNED"}
+        )
+    return checkpoint
+
+
 def cosign(note: str, witness: VerifierKey, time: int, sign: Sign) -> str:
     """The note with a cosignature appended; `time` in POSIX seconds. tlog-cosignature § Format.
 

@@ -170,7 +170,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 def _keys(peer: Neighbour) -> catalog_pb2.PeerKeys:
     return catalog_pb2.PeerKeys(
         jurisdiction=peer.hub,
-        log_key=str(peer.log),
+        log_key=str(peer.log[0]),
+        log_mldsa_key="".join(map(str, peer.log[1:])),
         statement_key=str(peer.statement),
         witness_key=str(peer.witness or ""),
     )

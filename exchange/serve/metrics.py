@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from exchange.agreement.negotiation import State
 from exchange.errors import InvalidInputError
 from exchange.ports import BatchRecord, Record
 
@@ -19,6 +21,12 @@ SECONDS = Histogram(
 ENTRIES = Counter("hechuan_entries_total", "Ledger entries appended by this process", ["kind"])
 ROWS = Counter("hechuan_rows_total", "Rows of batches appended by this process", ["outcome"])
 TREE_SIZE = Gauge("hechuan_tree_size", "Entries in the ledger after this process's last append")
+AGREEMENTS = Gauge(
+    "hechuan_agreements", "Agreements in the hub's ledger by the state they are in now", ["state"]
+)
+ANSWERS_DUE_SOON = Gauge(
+    "hechuan_answers_due_soon", "Agreements whose awaited answer is due within remind_days"
+)
 _GROUP = Histogram(
     "hechuan_group_entries", "Entries appended in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
@@ -39,6 +47,13 @@ def appended(records: Sequence[Record]) -> None:
         if isinstance(record, BatchRecord):
             ROWS.labels("accepted").inc(record.accepted)
             ROWS.labels("rejected").inc(record.rejected)
+
+
+def agreements(states: Sequence[State]) -> None:
+    """The states of all agreements, as they are now."""
+    counts = Counts(states)
+    for state in State:
+        AGREEMENTS.labels(state.value).set(counts[state])
 
 
 def listen(address: str) -> None:

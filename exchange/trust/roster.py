@@ -24,13 +24,17 @@ from exchange.trust.keys import VerifyKey
 ROSTER_KIND: Final = "hechuan-federation"
 MAX_ROSTER_BYTES: Final = 2 << 20
 MAX_DENIED: Final = 20_000
+LOG_MLDSA_MEMBER: Final = "log_mldsa_key"
+"""Where `extra` has the verifier key of a log's second signature, ML-DSA-44."""
 _MAX_HUBS = 64
 _MAX_NAME = 100
 _MAX_EXTRA = 32
 _MAX_EXTRA_CHARACTERS = 4096
 _ED25519 = 0x01
 _COSIGNATURE = 0x04
-_VKEY = re.compile(r"([^\s+]{1,200})\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})")
+_ML_DSA_44 = 0x06
+_ML_DSA_44_BYTES = 1312
+_VKEY = re.compile(r"([^\s+]{1,200})\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44,1752}={0,2})")
 _KEY_ID = re.compile(r"[a-z0-9-]{1,32}:[0-9a-f]{32}")
 _SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}")
 _EXTRA = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -41,7 +45,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class HubEntry:
     """One hub: its address, its authorities (PEM, several while one is being changed) and its keys in text form.
 
-    `log_key` and `witness_key` are C2SP verifier keys of types 0x01 and 0x04; `extra` holds keys of later days.
+    `log_key` and `witness_key` are C2SP verifier keys of types 0x01 and 0x04; `extra` holds the log's second key of
+    type 0x06, where it has one, and keys of later days.
     """
 
     jurisdiction: str
@@ -69,6 +74,8 @@ class HubEntry:
         for name, value in self.extra.items():
             if not _EXTRA.fullmatch(name) or len(value) > _MAX_EXTRA_CHARACTERS:
                 raise MalformedError(f"hub {self.jurisdiction}: extra member {name[:80]!r} is not accepted")
+        if self.extra.get(LOG_MLDSA_MEMBER):
+            _check_vkey(self.extra[LOG_MLDSA_MEMBER], origin, _ML_DSA_44)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value of the entry."""
@@ -233,7 +240,10 @@ def _check_vkey(text: str, name: str, kind: int) -> None:
     identity = sha256(name.encode() + b"\n" + material).digest()[:4].hex()
     if not match or (match[1], match[2]) != (name, identity) or material[:1] != bytes([kind]):
         raise MalformedError(f"{text[:80]!r} is not the verifier key of {name}, type {kind:#04x}")
-    VerifyKey("ed25519", material[1:])
+    if kind != _ML_DSA_44:
+        VerifyKey("ed25519", material[1:])
+    elif len(material) != 1 + _ML_DSA_44_BYTES:
+        raise MalformedError(f"the ML-DSA-44 key of {name} has {len(material) - 1} bytes")
 
 
 def _members(value: object, what: str, names: set[str]) -> dict[str, Any]:

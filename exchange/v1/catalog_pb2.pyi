@@ -215,10 +215,13 @@ class PeerKeys(_message.Message):
     LOG_KEY_FIELD_NUMBER: _builtins.int
     STATEMENT_KEY_FIELD_NUMBER: _builtins.int
     WITNESS_KEY_FIELD_NUMBER: _builtins.int
+    LOG_MLDSA_KEY_FIELD_NUMBER: _builtins.int
     jurisdiction: _builtins.str
     log_key: _builtins.str
     statement_key: _builtins.str
     witness_key: _builtins.str
+    log_mldsa_key: _builtins.str
+    """Second verifier key of the log, ML-DSA-44; empty where it has none."""
     def __init__(
         self,
         *,
@@ -226,10 +229,11 @@ class PeerKeys(_message.Message):
         log_key: _builtins.str = ...,
         statement_key: _builtins.str = ...,
         witness_key: _builtins.str = ...,
+        log_mldsa_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jurisdiction", b"jurisdiction", "log_key", b"log_key", "statement_key", b"statement_key", "witness_key", b"witness_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jurisdiction", b"jurisdiction", "log_key", b"log_key", "log_mldsa_key", b"log_mldsa_key", "statement_key", b"statement_key", "witness_key", b"witness_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,7 @@ from exchange.ledger import (
     SignatureType,
     VerifierKey,
     consistency_path,
+    cosign,
     extend,
     leaf_hash,
     sign_checkpoint,
@@ -118,9 +119,9 @@ def copy(ledger_url: str, tmp_path: Path) -> Iterator[Replica]:
 
 
 def test_a_copy_holds_what_the_origin_holds(origin: Origin, copy: Replica) -> None:
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     origin.add(draft("c"))
-    copy.take(origin, LOG, origin.page(3))
+    copy.take(origin, [LOG], origin.page(3))
     assert copy.size == 4
     head = origin.ledger.head().size
     batches = [store.newest_batches(None, None, 99, 99) for store in (origin.ledger, copy.ledger)]
@@ -177,22 +178,54 @@ PAGES: dict[str, tuple[Callable[[Origin, PeerPage], PeerPage], type[HechuanError
 def test_what_a_copy_does_not_take(origin: Origin, copy: Replica, name: str) -> None:
     change, error, said = PAGES[name]
     with pytest.raises(error, match=said or None):
-        copy.take(origin, LOG, change(origin, origin.page(0)))
+        copy.take(origin, [LOG], change(origin, origin.page(0)))
     assert copy.size == 0
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     assert copy.size == 3
+
+
+SECOND_KEY = SigningKey.generate("ml-dsa-44")
+BOTH = (LOG, VerifierKey(LOG.name, SECOND_KEY.verify_key.public, SignatureType.ML_DSA_44))
+
+
+def signed_twice(page: PeerPage, key: SigningKey = SECOND_KEY) -> PeerPage:
+    """The page with the log's second signature on its checkpoint."""
+    return replace(page, note=cosign(page.note, BOTH[1], int(NOON.timestamp()), key.sign))
+
+
+def test_the_second_signature_of_a_log_is_checked_too(origin: Origin, copy: Replica) -> None:
+    with pytest.raises(SignatureInvalidError):
+        copy.take(origin, BOTH, signed_twice(origin.page(0), SigningKey.generate("ml-dsa-44")))
+    copy.take(origin, BOTH, signed_twice(origin.page(0)))
+    origin.add(draft("c"))
+    with pytest.raises(SignatureInvalidError) as less:
+        copy.take(origin, BOTH, origin.page(3))
+    assert less.value.detail["reason"] == "HALF_SIGNED"
+    with pytest.raises(SignatureInvalidError):
+        copy.compare(origin, BOTH)
+    copy.take(origin, BOTH, signed_twice(origin.page(3)))
+    assert copy.size == 4
+
+
+def test_heads_from_before_the_second_key_have_one_signature(origin: Origin, copy: Replica) -> None:
+    copy.take(origin, BOTH, origin.page(0))
+    origin.add(draft("c"))
+    copy.take(origin, BOTH, signed_twice(origin.page(3)))
+    origin.add(draft("d"))
+    with pytest.raises(SignatureInvalidError):
+        copy.take(origin, BOTH, origin.page(4))
 
 
 def test_a_fork_raises_an_alarm_that_proves_it(origin: Origin, copy: Replica, tmp_path: Path) -> None:
     """The twin has the same keys and the same first three entries, and goes on otherwise."""
     origin.add(draft("c"))
-    copy.take(origin, LOG, origin.page(0))
+    copy.take(origin, [LOG], origin.page(0))
     (tmp_path / "twin").mkdir()
     with ExitStack() as stack:
         twin = origin_in(tmp_path / "twin", stack)
         twin.add(draft("other"), draft("more"))
         with pytest.raises(ProofInvalidError) as forked:
-            copy.take(twin, LOG, twin.page(4))
+            copy.take(twin, [LOG], twin.page(4))
     assert forked.value.detail["reason"] == "FORK"
     [alarm] = copy._store.alarms()
     heads = [verify_checkpoint(alarm.evidence[which], LOG) for which in ("known", "shown")]
@@ -205,11 +238,11 @@ def test_a_shorter_head_is_a_rollback_or_a_fork(origin: Origin, copy: Replica, t
     with ExitStack() as stack:
         twin = origin_in(tmp_path / "twin", stack)
         origin.add(draft("c"), draft("d"))
-        copy.take(origin, LOG, origin.page(0))
-        copy.compare(origin, LOG)
+        copy.take(origin, [LOG], origin.page(0))
+        copy.compare(origin, [LOG])
         for kind in ("ROLLED_BACK", "FORK"):
             with pytest.raises(ProofInvalidError) as refused:
-                copy.compare(twin, LOG)
+                copy.compare(twin, [LOG])
             assert refused.value.detail["reason"] == kind
             twin.add(draft("other"))
     assert {alarm.kind for alarm in copy._store.alarms()} == {"rolled back", "fork"}
@@ -236,7 +269,7 @@ class Asked:
 def asked(ledger_url: str, origin: Origin) -> Iterator[Asked]:
     with closing(SqlLedgerStore.open(ledger_url, Store())) as own:
         clock = SteppedClock()
-        witness = Witness(own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: LOG}, clock)
+        witness = Witness(own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: [LOG]}, clock)
         yield Asked(witness, origin, own)
 
 
@@ -247,6 +280,19 @@ def test_a_witness_cosigns_what_follows(asked: Asked) -> None:
         assert verify_cosignatures(note + line, [WITNESS]) == {WITNESS: int(NOON.timestamp())}
         asked.origin.add(draft(f"after {old}"))
     assert asked.own.federation().witnessed(LOG.name)[0] == 4
+
+
+def test_a_witness_cosigns_only_what_every_key_of_the_log_signed(ledger_url: str, origin: Origin) -> None:
+    note = origin.ledger.head().note
+    with closing(SqlLedgerStore.open(ledger_url, Store())) as own:
+        witness = Witness(
+            own.federation(), WITNESS, WITNESS_KEY.sign, lambda: {LOG.name: BOTH}, SteppedClock()
+        )
+        with pytest.raises(SignatureInvalidError):
+            witness.add_checkpoint(AddCheckpoint(0, (), note).to_bytes())
+        twice = cosign(note, BOTH[1], int(NOON.timestamp()), SECOND_KEY.sign)
+        line = witness.add_checkpoint(AddCheckpoint(0, (), twice).to_bytes()).decode()
+    assert WITNESS in verify_cosignatures(note + line, [WITNESS])
 
 
 def test_a_witness_conflicts_over_sizes(asked: Asked) -> None:

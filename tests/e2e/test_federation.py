@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import ssl
 import time
@@ -285,3 +286,21 @@ def test_an_expired_roster_shuts_others_out_until_it_is_refreshed(basin: Basin) 
         basin.chongqing.start()
         basin.guizhou.start()
         assert eventually(lambda: foreign.member.GetSelf(request).agency, grpc.RpcError) == "500000/ecology"
+
+
+def test_a_member_of_the_federation_comes_back_from_its_backup(basin: Basin) -> None:
+    """The pinned root, the verified metadata and the roster come back with it, and it takes part as before."""
+    hub, backup = basin.sichuan, basin.root / "backup"
+    version = basin.roster_version(hub)
+    hechuan("backup", hub.directory, backup, "--with-keys")
+    hub.stop()
+    shutil.rmtree(hub.directory)
+    assert hechuan("restore", backup, hub.directory) == 0
+    assert basin.roster_version(hub) == version
+    hub.start()
+    with connect(basin.ecology, "510000") as foreign:
+        request = member_pb2.GetSelfRequest()
+        assert eventually(lambda: foreign.member.GetSelf(request).agency, grpc.RpcError) == "500000/ecology"
+    hechuan("federation", "deny", basin.chongqing.directory, "--key", "ed25519:" + "0" * 32)
+    basin.publish()
+    eventually(lambda: _require(basin.roster_version(hub) == version + 1), AssertionError)

@@ -17,9 +17,11 @@ from exchange.client.profile import Profile
 from exchange.client.verify import verify_receipt_text
 from exchange.member import HubCard
 from tests.behaviour.server import ACCESS_KEY, SECRET_KEY, postgresql, seaweedfs
+from tests.e2e.test_two_hubs import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.s3]
 DATASET = "500000/ecology/water-quality"
+SECTIONS = "500000/ecology/monitoring-section"
 ROWS = 30
 EACH = 12
 
@@ -74,6 +76,12 @@ def publish(home: Path, start: int, done: list[str], receipts: list[str]) -> Non
             receipts.append(found.receipt)
 
 
+def found_by(home: Path, text: str) -> set[str]:
+    """Datasets that the search finds, over the ledger in PostgreSQL."""
+    with connect(home) as client:
+        return {hit.dataset.id for hit in client.search(text)}
+
+
 def test_two_processes_are_one_hub(stores: tuple[str, str, dict[str, str]], tmp_path: Path) -> None:
     database, objects, _ = stores
     url = database.replace("postgresql://", "postgresql+psycopg://")
@@ -96,6 +104,8 @@ def test_two_processes_are_one_hub(stores: tuple[str, str, dict[str, str]], tmp_
     for thread in threads:
         thread.join()
     assert len(set(done)) == 4 * EACH
+    for place in (home, other):
+        eventually(lambda place=place: found_by(place, "CQ-ZHUTUO") >= {SECTIONS, DATASET})  # type: ignore[misc]
     one.kill()
     publish(other, 4 * EACH, done, receipts)
     with connect(other) as client:

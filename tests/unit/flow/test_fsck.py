@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 
 from exchange.errors import ConflictError, MalformedError, NotFoundError
 from exchange.flow.append import Appender, LogSigner
-from exchange.flow.backup import back_up, restore_backup
+from exchange.flow.backup import back_up, restore_backup, restore_hub
 from exchange.flow.entry import record_of
 from exchange.flow.fsck import Report, check
 from exchange.flow.recheck import Fault
@@ -156,10 +157,10 @@ def test_orphans_are_swept_past_their_grace(state: Path) -> None:
 def backup(state: Path, tmp_path: Path) -> Path:
     target = tmp_path / "backup"
     with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
-        made = back_up(ledger, objects, target, None, record_of)
+        made = back_up(ledger, objects, target, target.parent / "hub", record_of)
         assert (made.entries, made.objects) == (COUNT, COUNT)
         with pytest.raises(ConflictError):
-            back_up(ledger, objects, target, None, record_of)
+            back_up(ledger, objects, target, target.parent / "hub", record_of)
     return target
 
 
@@ -199,3 +200,53 @@ def test_an_unfinished_or_damaged_backup_is_refused(backup: Path, tmp_path: Path
         file.write(b"x")
     with pytest.raises(MalformedError, match="ledger was changed"):
         restored(backup, tmp_path / "three")
+
+
+FILES = {
+    "hub.toml": b"[hub]",
+    "keys/log.key": b"secret",
+    "federation/keys/root.key": b"secret",
+    "federation/root.json": b"pinned",
+    "federation/mirror/metadata/1.root.json": b"root",
+    "trust/510000.pem": b"authority",
+    "trust/peers/510000.json": b"card",
+    "state/spool/left": b"bytes",
+}
+
+
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_what_a_hub_knows_of_others_is_in_a_backup(state: Path, tmp_path: Path, with_keys: bool) -> None:
+    root, target, new = tmp_path / "hub", tmp_path / "backup", tmp_path / "restored"
+    for name, data in FILES.items():
+        (root / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        back_up(ledger, objects, target, root, record_of, with_keys)
+    expected = {name for name in FILES if "state" not in name and (with_keys or FILES[name] != b"secret")}
+    expected -= set() if with_keys else {"hub.toml"}
+    assert restore_hub(target, new) == len(expected)
+    found = {path.relative_to(new).as_posix(): path.read_bytes() for path in new.rglob("*") if path.is_file()}
+    assert found == {name: FILES[name] for name in expected}
+    assert all(not path.stat().st_mode & 0o077 for path in new.rglob("*"))
+    (new / "trust/510000.pem").unlink()
+    assert restore_hub(target, new) == 0, "whom the operator no longer trusts does not come back"
+
+
+@pytest.mark.parametrize("name", ["../hub.toml", "/etc/passwd", "state/ledger.sqlite"])
+def test_a_backup_puts_nothing_beside_a_hub(backup: Path, tmp_path: Path, name: str) -> None:
+    seal = backup / "backup.json"
+    value = json.loads(seal.read_bytes())
+    seal.write_bytes(json.dumps({**value, "hub": {name: digest_of(b"")}}).encode())
+    with pytest.raises(MalformedError, match="none of a hub's"):
+        restore_hub(backup, tmp_path / "deep" / "hub")
+
+
+def test_a_changed_file_of_the_hub_is_refused(tmp_path: Path, state: Path) -> None:
+    root, target = tmp_path / "hub", tmp_path / "backup"
+    (root / "trust").mkdir(parents=True)
+    (root / "trust/510000.pem").write_bytes(b"authority")
+    with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
+        back_up(ledger, objects, target, root, record_of)
+    (target / "hub/trust/510000.pem").write_bytes(b"another")
+    with pytest.raises(MalformedError, match="another digest"):
+        restore_hub(target, tmp_path / "new")

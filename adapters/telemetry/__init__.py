@@ -1,0 +1,1 @@
+"""What the adapters of telemetry protocols share: stations and what their items are, and rows under the contracts."""

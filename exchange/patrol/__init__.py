@@ -1,0 +1,1 @@
+"""Joint patrols: an office, its plans, and what keeps them honest."""
