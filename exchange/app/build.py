@@ -220,6 +220,7 @@ def build(directory: Path) -> Application:
         clock,
         settings.serve.group_commit_max,
         _observer(keys, checks, book, referral_book.index),
+        settings.serve.group_commit_wait_seconds,
     )
     return Application(
         home=home,
