@@ -120,6 +120,7 @@ class Story:
         show_tally(spooled.tally, self._console, 0)
         with connect(self._home("ecology", jurisdiction)) as client:
             for sent in publish_spooled(client, spooled):
+                assert sent.published is not None
                 show_published(sent.published, self._console)
 
     def _correct(self) -> int:

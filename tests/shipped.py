@@ -142,6 +142,16 @@ GOOD: Final[dict[str, Row]] = {
         "substances": "w01018,w21003", "cod_limit_ta": "365", "ammonia_limit_ta": "36.5",
         "phosphorus_limit_ta": "3.65", "management": "key", "status": "valid", "valid_to": "2028-12-31",
     },
+    "detection": {
+        "detection_code": "CQ-AI-20260319-0001", "detected_at": "2026-03-19T09:00:00+08:00", "kind": "discharge",
+        "source": "camera", "reach_code": "CQ-TB-01", "county_code": "500155", "longitude": "107.52",
+        "latitude": "30.66", "coordinate_system": "CGCS2000", "confidence": "0.87", "model": "示例模型 2.1",
+        "evidence_digest": _DIGEST, "status": "confirmed", "reviewed_by": "示例河长办",
+        "reviewed_at": "2026-03-19T10:00:00+08:00",
+    },
+    "evidence-file": {
+        "digest": _DIGEST, "part": "0", "parts": "2", "media_type": "image/jpeg", "bytes": "400000",
+        "captured_at": "2026-03-19T09:00:00+08:00", "content": "/9j/4AAQ",
     "duty-matrix": {
         "duty_code": "CQ-DUTY-031", "valid_from": "2026-01-01", "task": "pollution",
         "matter": "boundary-water-quality", "river_name": "铜钵河", "county_code": "500155",
@@ -371,6 +381,17 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
         "valid_without_end": {"valid_to": None},
         "no_substances": {"substances": None},
     },
+    "detection": {
+        "coordinates_in_pairs": {"latitude": None},
+        "coordinates_name_their_datum": {"coordinate_system": None},
+        "reviewed_names_reviewer": {"reviewed_by": None},
+        "reviewed_after_detection": {"reviewed_at": "2026-03-19T00:59:59Z"},
+        "without_evidence": {"evidence_digest": None},
+        "evidence_digest.reference": {"evidence_digest": _OTHER},
+        "reach_code.reference": {"reach_code": "CQ-TB-09"},
+    },
+    "evidence-file": {
+        "part_within_parts": {"part": "2"},
     "duty-matrix": {
         "deadline_days.range": {"deadline_days": "0"},
         "agency.pattern": {"agency": "生态环境局"},

@@ -22,10 +22,12 @@ MAX_BYTES = 48 * 1024
 CONTRACTS = {contract.ref.name: contract for contract in map(load_contract, shipped_contracts())}
 # name → steward, sharing
 EXPECTED = {
+    "detection": ("joint-office", Sharing.CONDITIONAL),
     "directive-point": ("joint-office", Sharing.UNCONDITIONAL),
     "discharge-permit": ("ecology", Sharing.UNCONDITIONAL),
     "duty-matrix": ("joint-office", Sharing.UNCONDITIONAL),
     "enforcement-case": ("ecology", Sharing.CONDITIONAL),
+    "evidence-file": ("joint-office", Sharing.CONDITIONAL),
     "fishing-ban-case": ("agriculture", Sharing.CONDITIONAL),
     "hydrology": ("water", Sharing.UNCONDITIONAL),
     "livestock-farm": ("agriculture", Sharing.UNCONDITIONAL),
@@ -143,7 +145,8 @@ def test_the_references_that_there_are() -> None:
         ("water-quality", "section_code", "monitoring-section"),
         ("hydrology", "section_code", "monitoring-section"),
         ("enforcement-case", "section_code", "monitoring-section"),
-        *((name, "reach_code", "river-reach") for name in ("monitoring-section", "outfall")),
+        *((name, "reach_code", "river-reach") for name in ("monitoring-section", "outfall", "detection")),
+        ("detection", "evidence_digest", "evidence-file"),
         *((name, "reach_code", "river-reach") for name in ("enforcement-case", "fishing-ban-case")),
         *((name, "reach_code", "river-reach") for name in ("shoreline-violation", "patrol-record")),
         *(
