@@ -18,6 +18,13 @@ _PLACES: Final[dict[str, Row]] = {
 }
 
 GOOD: Final[dict[str, Row]] = {
+    "boundary-comparison": {
+        "left_section": "CQ-TONGBO-LP", "right_section": "SC-SHANGHEBA", "item_code": "w21003",
+        "compared_at": "2026-03-19T09:00:00+08:00", "pairing": "automatic-manual",
+        "left_at": "2026-03-19T09:00:00+08:00", "left_value": "0.62", "left_unit": "mg/L", "left_amount": "0.62",
+        "right_at": "2026-03-19T09:20:00+08:00", "right_value": "620", "right_unit": "ug/L", "right_amount": "0.62",
+        "deviation": "0", "verdict": "agree", "cause": None, "evidence": None, "confidence": None,
+    },
     "monitoring-section": {
         "section_code": "SC-SHANGHEBA", "section_name": "上河坝", "section_type": "national",
         "river_name": "铜钵河", "water_body": "river", "reach_code": "SC-TB-01", "basin": "长江流域",
@@ -183,6 +190,13 @@ GOOD: Final[dict[str, Row]] = {
 }  # fmt: skip
 
 WRONG: Final[dict[str, dict[str, Row]]] = {
+    "boundary-comparison": {
+        "left_section.pattern": {"left_section": "铜钵河"},
+        "verdict_without_values": {"right_value": None},
+        "partner_despite_verdict": {"verdict": "left_only", "cause": "missing"},
+        "difference_without_cause": {"verdict": "disagree"},
+        "doubtful_cause": {"verdict": "disagree", "cause": "lag", "confidence": "0.3"},
+    },
     "monitoring-section": {
         **_PLACES,
         "section_code.pattern": {"section_code": "上河坝"},

@@ -25,6 +25,7 @@ from exchange.flow.query import Reader
 from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
+from exchange.flow.settle import SettlementBook
 from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
@@ -66,6 +67,7 @@ class Application:
     checks: CheckRoom
     book: AgreementBook
     referral_book: ReferralBook
+    settlement_book: SettlementBook
     appender: Appender
     statement_key: Signer
 
@@ -212,6 +214,7 @@ def build(directory: Path) -> Application:
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
+    settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
     appender = Appender(
         ledger,
         objects,
@@ -219,7 +222,7 @@ def build(directory: Path) -> Application:
         settings.hub.jurisdiction,
         clock,
         settings.serve.group_commit_max,
-        _observer(keys, checks, book, referral_book.index),
+        _observer(keys, checks, book, referral_book.index, settlement_book.index),
         settings.serve.group_commit_wait_seconds,
     )
     return Application(
@@ -235,6 +238,7 @@ def build(directory: Path) -> Application:
         checks=checks,
         book=book,
         referral_book=referral_book,
+        settlement_book=settlement_book,
         appender=appender,
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
@@ -248,7 +252,7 @@ def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
 
 
 def _observer(
-    keys: KeyRing, checks: CheckRoom, book: AgreementBook, referrals: StatementIndex
+    keys: KeyRing, checks: CheckRoom, book: AgreementBook, *statements: StatementIndex
 ) -> Callable[[Sequence[Record]], None]:
     """Who hears of what this process appends."""
 
@@ -257,7 +261,8 @@ def _observer(
         keys.observe(records)
         checks.observe(records)
         book.observe(records)
-        referrals.observe(records)
+        for index in statements:
+            index.observe(records)
 
     return observe
 
