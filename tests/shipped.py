@@ -159,6 +159,7 @@ GOOD: Final[dict[str, Row]] = {
     "evidence-file": {
         "digest": _DIGEST, "part": "0", "parts": "2", "media_type": "image/jpeg", "bytes": "400000",
         "captured_at": "2026-03-19T09:00:00+08:00", "content": "/9j/4AAQ",
+    },
     "duty-matrix": {
         "duty_code": "CQ-DUTY-031", "valid_from": "2026-01-01", "task": "pollution",
         "matter": "boundary-water-quality", "river_name": "铜钵河", "county_code": "500155",
