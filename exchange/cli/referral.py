@@ -286,7 +286,7 @@ def _left(each: referral_pb2.Referral) -> str:
         return f"[bold red]{late}[/]"
     if not each.days_left:
         return f"[yellow]今日 today\n{_last(each.deadline)}[/]"
-    text = f"{each.days_left} 工作日\n{each.days_left} working days"
+    text = f"{each.days_left} 工作日\n{each.days_left} working day{'s' if each.days_left > 1 else ''}"
     return f"[yellow]{text}[/]" if each.soon else text
 
 
