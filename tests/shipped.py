@@ -407,6 +407,7 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
     },
     "evidence-file": {
         "part_within_parts": {"part": "2"},
+    },
     "duty-matrix": {
         "deadline_days.range": {"deadline_days": "0"},
         "agency.pattern": {"agency": "生态环境局"},
