@@ -66,6 +66,7 @@ def home(request: Request, lang: Language = None) -> HTMLResponse:
         alerts=told,
         tasks=list(_tasks(feeds)),
         referrals=open_ones,
+        docs={each.dataset: _docs(settings.pages, each.dataset) for each in feeds},
     )
 
 
@@ -83,8 +84,7 @@ def batch(
         return _page(request, lang, "away.html", status=503, error=error.message)
     if found is None:
         raise HTTPException(404, "there is no such batch")
-    place = directory_of(settings.pages, dataset)
-    docs = [name for name in (BATCH, WINDOW) if (place / name).exists()]
+    docs = _docs(settings.pages, dataset)
     return _page(request, lang, "batch.html", found=found, docs=docs, shown=SHOWN_ROWS)
 
 
@@ -129,6 +129,12 @@ def pages(jurisdiction: str, agency: str, contract: str, name: str) -> Response:
 def styles() -> Response:
     """The stylesheet of Data Docs."""
     return _file(load_settings().pages / STYLES)
+
+
+def _docs(pages: Path, dataset: str) -> list[str]:
+    """The pages of Data Docs that a dataset has."""
+    place = directory_of(pages, dataset)
+    return [name for name in (BATCH, WINDOW) if (place / name).is_file()]
 
 
 def _file(path: Path) -> Response:

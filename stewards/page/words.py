@@ -42,6 +42,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "unreachable": ("枢纽不可达", "the hub cannot be reached"),
     "alerts": ("告警", "Alerts"),
     "deadline": ("运行超时", "a run missed its deadline"),
+    "referral_late": ("交办逾期", "a referral is late"),
     "back": ("返回", "Back"),
     "no_feeds": (
         "stewards.toml 尚未列出数据集，见 docs/airflow.md。",
