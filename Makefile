@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13 py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 SETUP := $(VENV)/.setup
 BENCH := $(VENV)/.bench
-CHECKED := exchange adapters demo benchmarks tools
+CHECKED := exchange adapters stewards dags demo benchmarks tools
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -29,17 +29,21 @@ $(SETUP): locks/dev.lock pyproject.toml
 	@touch $@
 	@rm -f $(BENCH)
 
-demo: $(SETUP) ## a hub, five agencies and a correction in a minute; DATA=<CNEMC 4-hour CSV> for real input
+demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")
+
+airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
+	@$(if $(AGENCY),HECHUAN_HOME="$(AGENCY)") $(BIN)/python -m stewards
 
 test: $(SETUP) ## the everyday tests; ARGS= goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames; ARGS= goes to pytest
+soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames, every suite; ARGS= goes to pytest
 	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} HECHUAN_GATEWAY_KILLS=$${HECHUAN_GATEWAY_KILLS:-50} \
-		HECHUAN_FUZZED_FRAMES=$${HECHUAN_FUZZED_FRAMES:-500000} \
+		HECHUAN_FUZZED_FRAMES=$${HECHUAN_FUZZED_FRAMES:-500000} HECHUAN_SUITES=all \
 		$(BIN)/python -m pytest tests/e2e/test_kill.py tests/e2e/test_gateway.py \
-		tests/unit/adapters/test_hj212.py tests/unit/adapters/test_sl651.py --timeout 3600 $(ARGS)
+		tests/unit/adapters/test_hj212.py tests/unit/adapters/test_sl651.py tests/properties/test_suites.py \
+		--timeout 3600 $(ARGS)
 
 bench: $(BENCH) ## compare with peers, write build/bench.json; ONLY=publish,query picks figures by prefix
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only "$(ONLY)")
@@ -90,4 +94,4 @@ clean: ## remove everything that can be made again, .venv too
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean"
 
-.PHONY: help setup demo test soak bench check lint format types layers protos drift buf release-protos docs lock clean
+.PHONY: help setup demo airflow test soak bench check lint format types layers protos drift buf release-protos docs lock clean

@@ -20,6 +20,7 @@ from adapters.tabular import adapter
 from adapters.take.publish import publish_spooled
 from adapters.take.report import show_tally
 from adapters.take.spool import spool
+from demo.case import Case
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
 from demo.sample import MADE, monitoring_sections
@@ -61,6 +62,7 @@ class Story:
             self._forecast()
             self._agree()
             self._witnessed()
+            self._refer()
         self._check_offline(chongqing, sichuan)
 
     def _found(self) -> tuple[HubProcess, HubProcess]:
@@ -80,11 +82,12 @@ class Story:
 
     def _join(self, chongqing: HubProcess, sichuan: HubProcess) -> None:
         self._say(
-            "五个机构加入本辖区的枢纽：密钥在机构一侧生成，从不离开",
-            "five agencies join their own hubs: keys are made on their side and stay there",
+            "七个机构加入本辖区的枢纽：密钥在机构一侧生成，从不离开",
+            "seven agencies join their own hubs: keys are made on their side and stay there",
         )
         names = ("ecology", "water", "natural-resources", "agriculture")
-        members = [(chongqing, name) for name in names] + [(sichuan, "ecology")]
+        members = [(chongqing, name) for name in (*names, "liangping")]
+        members += [(sichuan, name) for name in ("ecology", "dazhu")]
         for hub, name in members:
             agency = f"{hub.jurisdiction}/{name}"
             home = self._home(name, hub.jurisdiction)
@@ -239,6 +242,13 @@ class Story:
         receipt.write_text(text, encoding="utf-8")
         [line] = [line for line in text.splitlines() if line.startswith(f"— {name} ")]
         self._print(f"回执上有四川的见证签名 the receipt carries Sichuan's cosignature:\n  {line[:60]}…")
+
+    def _refer(self) -> None:
+        self._say(
+            "铜钵河：跨界超标自动预警，溯源交办到销号，逐级签署，两地账本同步",
+            "the Tongbo river: from an alarm at the border to its end, desk by desk, in both ledgers",
+        )
+        Case(self._files, self._home, self._run, self._quiet, self._until).tell()
 
     def _until(self, home: Path, found: Callable[[Client], bool]) -> None:
         """Wait for what one hub hears from the other."""

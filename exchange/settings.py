@@ -26,6 +26,9 @@ class Hub:
     names: str = "localhost,127.0.0.1"
     listen: str = "127.0.0.1:0"
     listen_enrolment: str = "127.0.0.1:0"
+    # Names of the jurisdiction's agencies that watch over the quality of all its datasets, as joint-office,water.
+    # They read datasets whose contracts have the role `steward`, rejected rows too; each read is recorded.
+    stewards: str = ""
     # Prometheus text on http://<address>/metrics; empty: none.
     listen_metrics: str = ""
 

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from exchange.agreement.negotiation import Negotiation, State, due_soon, signed_document
 from exchange.batch.manifest import Kind
 from exchange.batch.stream import Encoding
+from exchange.batch.verdict import Decision, Verdict
 from exchange.contract.compat import Verdict as Compatibility
 from exchange.contract.model import Contract, Severity
 from exchange.errors import InvalidInputError, MalformedError
@@ -23,6 +24,7 @@ from exchange.ports import (
     Entry,
     KeyRecord,
     RecipientRecord,
+    VerdictRecord,
 )
 from exchange.referral.case import Referral
 from exchange.referral.case import State as ReferralState
@@ -30,6 +32,7 @@ from exchange.referral.history import History
 from exchange.referral.ladder import Proposal
 from exchange.referral.move import Attachment, Move
 from exchange.referral.order import Kind as ReferralKind
+from exchange.trust.envelope import Envelope
 from exchange.v1 import (
     agreement_pb2,
     catalog_pb2,
@@ -38,6 +41,7 @@ from exchange.v1 import (
     member_pb2,
     referral_pb2,
     seal_pb2,
+    steward_pb2,
 )
 
 ENCODINGS: Final[Mapping[common_pb2.Encoding.ValueType, Encoding]] = {
@@ -52,11 +56,17 @@ _KINDS: Final = {
     Kind.CORRECTION: common_pb2.BATCH_KIND_CORRECTION,
     Kind.RETRACTION: common_pb2.BATCH_KIND_RETRACTION,
 }
+_KIND_OF: Final = {number: kind for kind, number in _KINDS.items()}
 _SEVERITIES: Final = {
     Severity.INFO: common_pb2.SEVERITY_INFO,
     Severity.WARNING: common_pb2.SEVERITY_WARNING,
     Severity.ERROR: common_pb2.SEVERITY_ERROR,
     Severity.BLOCKER: common_pb2.SEVERITY_BLOCKER,
+}
+_DECISIONS: Final = {
+    Decision.RELEASE: steward_pb2.DECISION_RELEASE,
+    Decision.QUARANTINE: steward_pb2.DECISION_QUARANTINE,
+    Decision.REFER: steward_pb2.DECISION_REFER,
 }
 _OPERATORS: Final = {
     exchange_pb2.OPERATOR_EQ: "eq",
@@ -215,6 +225,18 @@ def batch(record: BatchRecord, contract: Contract | None) -> common_pb2.Batch:
     )
 
 
+def batch_kind(message: common_pb2.Batch) -> Kind:
+    """What a batch does to the rows that stand."""
+    return _KIND_OF[message.kind]
+
+
+def period(message: common_pb2.Batch) -> tuple[datetime | None, datetime | None]:
+    """First and last value of a batch's time column; None where the contract has none."""
+    first = instant(message.period_from) if message.HasField("period_from") else None
+    last = instant(message.period_until) if message.HasField("period_until") else None
+    return first, last
+
+
 def entry(value: Entry) -> exchange_pb2.LedgerEntry:
     """One ledger entry."""
     return exchange_pb2.LedgerEntry(
@@ -333,6 +355,28 @@ def recipient(record: RecipientRecord) -> seal_pb2.Recipient:
         agency=str(record.agency),
         public_key=record.public_key,
         registered_at=timestamp(record.recorded_at),
+    )
+
+
+def steward_verdict(record: VerdictRecord) -> steward_pb2.StewardVerdict:
+    """A steward's verdict, findings included."""
+    given = Verdict.parse(Envelope.from_json_bytes(record.envelope).payload)
+    return steward_pb2.StewardVerdict(
+        id=record.id,
+        index=record.index,
+        batch=record.batch,
+        dataset=str(record.dataset),
+        by=str(record.by),
+        decision=_DECISIONS[given.decision],
+        findings=[
+            steward_pb2.StewardFinding(
+                rule=each.rule, severity=_SEVERITIES[each.severity], count=each.count, said=each.said
+            )
+            for each in given.findings
+        ],
+        suite=record.suite,
+        tree_size=record.tree_size,
+        recorded_at=timestamp(record.recorded_at),
     )
 
 

@@ -9,8 +9,9 @@ one by default.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from adapters.codes.factor import factor_of
@@ -40,9 +41,9 @@ class Hj212Dialect:
         """As in the entry point."""
         return "hj212"
 
-    def session(self, stations: StationMap) -> HostSession:
-        """A new connection."""
-        return HostSession(stations, opener(stations), self.segment_bytes)
+    def sessions(self, stations: StationMap) -> Callable[[], HostSession]:
+        """What gives a new connection's session."""
+        return partial(HostSession, stations, opener(stations), self.segment_bytes)
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """Entries, each a frame or a part after its first part, under the contract."""

@@ -19,6 +19,7 @@ from exchange.flow.deadline import deadline_of
 from exchange.flow.deliver import Deliverer
 from exchange.flow.federation import Standing
 from exchange.flow.grant import Granter, check_terms
+from exchange.flow.judge import Bench
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
 from exchange.flow.refer import ReferralBook
@@ -26,6 +27,7 @@ from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
 from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
+from exchange.ids import AgencyId
 from exchange.ledger import LogSigner
 from exchange.ports import Clock, Record
 from exchange.serve import metrics
@@ -86,7 +88,19 @@ class Application:
     @cached_property
     def granter(self) -> Granter:
         """Who may read what of the hub's own datasets."""
-        return Granter(self.book, self.contracts, self.side, self.clock)
+        return Granter(self.book, self.contracts, self.side, self.clock, self.stewards)
+
+    @cached_property
+    def stewards(self) -> frozenset[AgencyId]:
+        """Agencies that the hub has named stewards of its jurisdiction's datasets."""
+        names = self.settings.hub.stewards.split(",")
+        return frozenset(AgencyId.parse(f"{self.hub}/{name.strip()}") for name in names if name.strip())
+
+    @cached_property
+    def bench(self) -> Bench:
+        """Verdicts in."""
+        skew = self.settings.limit.clock_skew_seconds
+        return Bench(self.ledger, self.keys, self.appender, self.clock, self.stewards, skew)
 
     @cached_property
     def deliverer(self) -> Deliverer:

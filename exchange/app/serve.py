@@ -29,6 +29,7 @@ from exchange.serve.referral import ReferralServicer
 from exchange.serve.remind import Reminder
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
+from exchange.serve.steward import StewardServicer
 from exchange.serve.tls import TlsFiles
 from exchange.store.tuf import FederationDirectory
 from exchange.v1 import (
@@ -42,6 +43,7 @@ from exchange.v1 import (
     peer_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
+    steward_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +57,7 @@ SERVICES = (
     "exchange.v1.PeerService",
     "exchange.v1.ReferralService",
     "exchange.v1.SealService",
+    "exchange.v1.StewardService",
 )
 
 
@@ -143,6 +146,9 @@ def _add_members(
     member = MemberServicer(gate, ledger, application.catalogue, _renewal(application), links)
     member_pb2_grpc.add_MemberServiceServicer_to_server(member, server)
     _add_peer(application, federated, gate, feed, server)
+    limit = application.settings.limit
+    steward = StewardServicer(gate, application.bench, ledger, limit)
+    steward_pb2_grpc.add_StewardServiceServicer_to_server(steward, server)
     seal = SealServicer(gate, federated.sealing, ledger, links, application.hub)
     seal_pb2_grpc.add_SealServiceServicer_to_server(seal, server)
     agreement = AgreementServicer(

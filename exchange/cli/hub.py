@@ -53,12 +53,14 @@ def init(
     objects: Annotated[str, typer.Option(help="s3:// URL; files in the directory otherwise.")] = "",
     log_key: Annotated[str, typer.Option(help="pkcs11: URI of a key that `hechuan key new` made.")] = FILE,
     statement_key: Annotated[str, typer.Option(help="The same for what readers are told.")] = FILE,
+    stewards: Annotated[str, typer.Option(help="Comma-separated agencies that watch over quality.")] = "",
 ) -> None:
     """Make a hub: certificate authority, keys, settings, empty stores, shipped contracts. 建立枢纽。"""
     from exchange.app import initialise
 
     hub = {"jurisdiction": parse_jurisdiction(jurisdiction), "names": names}
     hub |= {"listen": listen, "listen_enrolment": listen_enrolment}
+    hub |= {"stewards": stewards} if stewards else {}
     store = {name: url for name, url in (("ledger", ledger), ("objects", objects)) if url}
     keys = Keys(log=log_key, statement=statement_key)
     kept = {name: where for name, where in asdict(keys).items() if where != FILE}

@@ -11,7 +11,9 @@ from rich.console import Console
 from exchange.cli import (
     agency,
     agreement,
+    alert,
     contracts,
+    duty,
     evidence,
     federation,
     hub,
@@ -37,6 +39,7 @@ app.add_typer(hub.app, name="hub")
 app.add_typer(agency.app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(referral.app, name="referral")
+app.add_typer(duty.app, name="duty")
 app.add_typer(federation.app, name="federation")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
@@ -48,6 +51,7 @@ app.command()(verify.verify)
 operate.register(app)
 app.command()(agreement.audit)
 app.command()(referral.inbox)
+app.command()(alert.alert)
 app.command()(search.search)
 gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
 

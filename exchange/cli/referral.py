@@ -16,6 +16,7 @@ from rich.table import Table
 
 from exchange.cli.partner import Home, Hub
 from exchange.client import Client, connect
+from exchange.client.duty import routed
 from exchange.client.referral import (
     find_referral,
     get_referral,
@@ -112,7 +113,7 @@ Attach = Annotated[
 @app.command()
 def send(
     kind: Annotated[Kind, typer.Argument(help="What it is.")],
-    handler: Annotated[str, typer.Argument(help="To whom, as 510000/dazhu.")],
+    handler: Annotated[str, typer.Argument(help="To whom, as 510000/dazhu; `auto` asks --duties.")],
     title: Annotated[str, typer.Argument(help="In a few words; no personal data.")],
     home: Home,
     supervisor: Annotated[str, typer.Option(help="Who closes it; the sender otherwise.")] = "",
@@ -120,6 +121,8 @@ def send(
     matter: Annotated[str, typer.Option(help="Kind of trouble, as in the duty matrix.")] = "",
     river: Annotated[str, typer.Option()] = "",
     subject: Annotated[str, typer.Option(help="Section, reach, case, or <batch>#<row>.")] = "",
+    duties: Annotated[str, typer.Option(help="duty-matrix that names the handler by matter and river.")] = "",
+    county: Annotated[str, typer.Option(help="For --duties, GB/T 2260.")] = "",
     parent: Annotated[str, typer.Option(help="Referral that this one grew out of.")] = "",
     days: Annotated[int, typer.Option(help="Working days; the hub's for the kind otherwise.", min=0)] = 0,
     attach: Attach = None,
@@ -128,6 +131,10 @@ def send(
 ) -> None:
     """Hand something to another agency, here or across the border. 交办、督办、移送、异议、预警。"""
     with connect(home, hub) as client:
+        if handler == "auto":
+            duty = routed(client, duties, matter, river, county)
+            handler, days = duty.agency, days or duty.days
+            supervisor = supervisor or duty.supervisor
         done = send_referral(
             client,
             kind,
@@ -279,7 +286,7 @@ def _left(each: referral_pb2.Referral) -> str:
         return f"[bold red]{late}[/]"
     if not each.days_left:
         return f"[yellow]今日 today\n{_last(each.deadline)}[/]"
-    text = f"{each.days_left} 工作日\n{each.days_left} working days"
+    text = f"{each.days_left} 工作日\n{each.days_left} working day{'s' if each.days_left > 1 else ''}"
     return f"[yellow]{text}[/]" if each.soon else text
 
 

@@ -138,13 +138,18 @@ def get_referral(client: Session, referral: str) -> referral_pb2.Referral:
 
 
 def list_referrals(
-    client: Session, *, awaited: bool = False, kinds: Iterable[Kind] = (), closed: bool = False
+    client: Session,
+    *,
+    awaited: bool = False,
+    kinds: Iterable[Kind] = (),
+    closed: bool = False,
+    moves: bool = False,
 ) -> Iterator[referral_pb2.Referral]:
     """The agency's referrals, the nearest deadline first; open ones unless `closed` asks for all."""
     token, numbers = "", [wire.referral_kind_number(kind) for kind in kinds]
     while True:
         request = referral_pb2.ListReferralsRequest(
-            awaited=awaited, kinds=numbers, closed=closed, page_size=500, page_token=token
+            awaited=awaited, kinds=numbers, closed=closed, page_size=500, page_token=token, moves=moves
         )
         page = retried(lambda request=request: client.referral.ListReferrals(request, timeout=_TIMEOUT))  # type: ignore[misc]
         yield from page.referrals

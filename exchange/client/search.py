@@ -83,3 +83,15 @@ def compare_contract(client: Session, text: bytes, against: str = "") -> catalog
     """What the hub says of a contract text against a registered version, the newest where none is named."""
     request = catalog_pb2.CompareContractRequest(yaml=text, against=against)
     return retried(lambda: client.catalog.CompareContract(request, timeout=_TIMEOUT)).compatibility
+
+
+def list_datasets(client: Session, contract: str = "") -> Iterator[catalog_pb2.Dataset]:
+    """Datasets of this hub's own, under one contract or all, in order of id."""
+    token = ""
+    while True:
+        request = catalog_pb2.ListDatasetsRequest(contract=contract, page_size=1000, page_token=token)
+        page = retried(lambda request=request: client.catalog.ListDatasets(request, timeout=_TIMEOUT))  # type: ignore[misc]
+        yield from page.datasets
+        token = page.next_page_token
+        if not token:
+            return

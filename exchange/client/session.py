@@ -22,6 +22,7 @@ from exchange.v1 import (
     member_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
+    steward_pb2_grpc,
 )
 
 
@@ -38,6 +39,7 @@ class Session(AbstractContextManager["Session"]):
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
+        self.steward = steward_pb2_grpc.StewardServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it
         self.batch_keys: dict[str, BatchKey] = {}
         self._contracts: dict[str, Contract] = {}

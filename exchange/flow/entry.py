@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest, format_instant, parse_instant
+from exchange.batch.verdict import Verdict
 from exchange.errors import StorageError
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
 from exchange.ports import (
@@ -28,6 +29,7 @@ from exchange.ports import (
     Record,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 from exchange.trust.envelope import Envelope, canonical
 from exchange.trust.seal import Recipient
@@ -130,6 +132,17 @@ def recipient_body(agency: AgencyId, recipient: Recipient, envelope: Envelope) -
     }
 
 
+def verdict_body(verdict: Verdict, envelope: Envelope, public_key: str) -> Body:
+    """A steward's verdict on a batch."""
+    return {
+        "batch": verdict.batch,
+        "envelope": envelope.to_json(),
+        "kind": EntryKind.VERDICT.value,
+        "public_key": public_key,
+        "verdict": verdict.digest,
+    }
+
+
 def entry_bytes(body: Body, hub: str, recorded_at: datetime) -> bytes:
     """The canonical JSON that becomes the leaf."""
     return canonical({**body, "hub": hub, "recorded_at": format_instant(recorded_at), "v": VERSION})
@@ -155,6 +168,8 @@ def derive(body: Body, index: int, recorded_at: datetime) -> Record:
         return ContractRecord(index, ref, body["digest"], text, body["registered_by"], recorded_at)
     if kind is EntryKind.AGREEMENT:
         return _move(body, index, recorded_at)
+    if kind is EntryKind.VERDICT:
+        return _verdict(body, index, recorded_at)
     if kind.is_statement:
         return _statement(kind, body, index, recorded_at)
     agency = AgencyId.parse(body["agency"])
@@ -176,6 +191,23 @@ def _move(body: Body, index: int, recorded_at: datetime) -> MoveRecord:
         envelope=canonical(body["envelope"]),
         public_key=body["public_key"],
         origin=origin and (origin["hub"], origin["index"]),
+        recorded_at=recorded_at,
+    )
+
+
+def _verdict(body: Body, index: int, recorded_at: datetime) -> VerdictRecord:
+    verdict = Verdict.parse(base64.b64decode(body["envelope"]["payload"]))
+    return VerdictRecord(
+        index=index,
+        id=body["verdict"],
+        batch=body["batch"],
+        dataset=verdict.dataset,
+        by=verdict.by,
+        decision=verdict.decision.value,
+        suite=verdict.suite,
+        tree_size=verdict.tree_size,
+        envelope=canonical(body["envelope"]),
+        public_key=body["public_key"],
         recorded_at=recorded_at,
     )
 

@@ -1,4 +1,4 @@
-"""Who may read what of a dataset: by ownership, by the contract's terms, or by an agreement in force.
+"""Who may read what of a dataset: by ownership, as its steward, by the contract's terms, or by an agreement in force.
 
 Every read by somebody else than the owner is recorded before its first byte and closed after its last. A read that
 runs longer than its agreement ends with AGREEMENT_ENDED: `Grant.check` is asked between chunks.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, DatasetId
 from exchange.ports import AccessLog, AccessRecord, Clock, ReadEnd
 from exchange.trust.condition import RowFilter, compile_condition
-from exchange.trust.policy import may_read
+from exchange.trust.policy import is_steward, may_read
 
 _CHECK_SECONDS = 0.25
 
@@ -44,6 +44,8 @@ class Grant:
     row_filter: RowFilter | None = None
     # A hub reads under terms that let it keep a copy.
     mirror: bool = False
+    # A steward of the dataset reads, rejected rows as well.
+    steward: bool = False
     still: Callable[[], None] = field(default=lambda: None)
     _checked_at: float = field(default=float("-inf"), repr=False)
 
@@ -87,8 +89,15 @@ class Granter:
     """Decides, and keeps the record."""
 
     def __init__(
-        self, book: AgreementBook, contracts: ContractRegistry, log: AccessLog, clock: Clock
+        self,
+        book: AgreementBook,
+        contracts: ContractRegistry,
+        log: AccessLog,
+        clock: Clock,
+        stewards: Collection[AgencyId] = frozenset(),
     ) -> None:
+        """`stewards` are those that the hub has named."""
+        self._stewards = stewards
         self._book = book
         self._contracts = contracts
         self._log = log
@@ -105,6 +114,8 @@ class Granter:
         classes = {column.name: column.classification for column in contract.columns}
         if asker.reader == dataset.owner:
             return Grant(asker.reader, asker.via, tuple(classes))
+        if not agreement and not asker.via and self.stewarded(asker.reader, dataset, contract):
+            return Grant(asker.reader, asker.via, tuple(classes), steward=True)
         standing = self._standing(asker.reader, dataset, agreement)
         mirrors = [each for each in standing if asker.via and each.terms.mirror]
         if mirrors and set(asked) <= set(mirrors[0].terms.columns):
@@ -115,6 +126,11 @@ class Granter:
         fitting = [each for each in standing if set(asked) <= set(each.terms.columns)] or standing
         chosen = fitting[0] if asked else max(fitting, key=lambda each: len(each.terms.columns))
         return self._under(chosen, asker, contract)
+
+    def stewarded(self, agency: AgencyId, dataset: DatasetId, contract: Contract) -> bool:
+        """Whether an agency is a steward of the dataset, and its contract lets stewards read."""
+        roles = {role.name: role.access for role in contract.roles}
+        return roles.get("steward") == "read" and is_steward(agency, dataset, self._stewards)
 
     def _standing(self, reader: AgencyId, dataset: DatasetId, agreement: str) -> list[Negotiation]:
         now = self._clock.now()
@@ -153,7 +169,7 @@ class Granter:
                 )
 
         mirror = bool(asker.via) and terms.mirror
-        return Grant(asker.reader, asker.via, columns, chosen.id, compiled, mirror, still)
+        return Grant(asker.reader, asker.via, columns, chosen.id, compiled, mirror, still=still)
 
     @contextmanager
     def recorded(

@@ -58,7 +58,7 @@ def found_part(objects: ObjectStore, record: BatchRecord, part: str, grant: Gran
     there is no such part, PermissionDeniedError.
     """
     if part == "report" and not grant.mirror:
-        may_read_quarantine(grant.reader, record.dataset)
+        may_read_quarantine(grant.reader, record.dataset, grant.steward)
     digest = {
         "object": record.object,
         "source": record.source if record.encoded_by_hub else None,

@@ -173,9 +173,10 @@ class Reader:
         return Answer(size, contract, (*grant.columns, *extra), self._stream(question, size, rows, grant))
 
     def quarantine(self, caller: AgencyId, question: Question, batch: str | None, corrected: bool) -> Answer:
-        """Rejected rows with rule and reason, for the dataset's owner."""
+        """Rejected rows with rule and reason, for the dataset's owner and stewards."""
         contract = self._contract(question).stored
-        may_read_quarantine(caller, question.dataset)
+        stewarded = self._granter.stewarded(caller, question.dataset, contract)
+        may_read_quarantine(caller, question.dataset, stewarded)
         size = tree_size_at(self._ledger, question.moment)
 
         def rows(stack: ExitStack) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -187,7 +188,7 @@ class Reader:
                 found = (rows.filter(pc.equal(rows.column("_batch"), batch)) for rows in found)
             return self._engine.quarantine_schema(plan), found
 
-        grant = Grant(caller, "", ())
+        grant = Grant(caller, "", tuple(c.name for c in contract.columns))
         return Answer(size, contract, (), self._stream(question, size, rows, grant))
 
     def _contract(self, question: Question) -> Contract:

@@ -39,6 +39,7 @@ from exchange.ports import (
     Record,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 
 _K = TypeVar("_K", int, DatasetId)
@@ -52,6 +53,7 @@ _KIND: Final = {
     RevocationRecord: EntryKind.REVOCATION,
     MoveRecord: EntryKind.AGREEMENT,
     RecipientRecord: EntryKind.RECIPIENT,
+    VerdictRecord: EntryKind.VERDICT,
 }
 
 
@@ -129,6 +131,7 @@ class LedgerCheck:
         stored += self._ledger.revocations()
         stored += self._ledger.moves()
         stored += self._ledger.recipients()
+        stored += self._ledger.verdicts(None, None, self.size, self.size)
         stored += [
             record for kind in EntryKind if kind.is_statement for record in self._ledger.statements(kind)
         ]

@@ -1,7 +1,7 @@
 """Whether what a ledger entry says of an agency is that agency's own word: what a reader of another's ledger checks.
 
-A batch, a key, a recipient key, a contract version, a move of an agreement and a statement each carry the envelope of
-whoever made them. Revocations, and contracts that came with the software, are the hub's own word.
+A batch, a key, a recipient key, a contract version, a move of an agreement, a statement and a steward's verdict each
+carry the envelope of whoever made them. Revocations, and contracts that came with the software, are the hub's own word.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from exchange.agreement.move import MOVE_TYPE
 from exchange.batch.manifest import PAYLOAD_TYPE
+from exchange.batch.verdict import VERDICT_TYPE
 from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import ProofInvalidError
 from exchange.flow.form import FORMS
@@ -24,7 +25,9 @@ from exchange.ports import (
     MoveRecord,
     RecipientRecord,
     Record,
+    RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 from exchange.trust.envelope import Envelope, parse_canonical, verify
 from exchange.trust.keys import VerifyKey
@@ -36,7 +39,7 @@ Resolve = Callable[[AgencyId, str], VerifyKey]
 def check_signed(body: Mapping[str, Any], record: Record, resolve: Resolve) -> None:
     """Raise ProofInvalidError, SignatureInvalidError or MalformedError unless the entry is what its maker signed."""
     if body.get("envelope") is None:
-        if not isinstance(record, BatchRecord | KeyRecord | RecipientRecord | MoveRecord | StatementRecord):
+        if isinstance(record, RevocationRecord | ContractRecord):
             return
         raise ProofInvalidError("the entry carries no envelope")
     envelope = Envelope.from_json(body["envelope"])
@@ -50,6 +53,8 @@ def check_signed(body: Mapping[str, Any], record: Record, resolve: Resolve) -> N
         _contract(body, envelope, resolve)
     elif isinstance(record, MoveRecord):
         _move(record, envelope)
+    elif isinstance(record, VerdictRecord):
+        _verdict(record, envelope, resolve)
     elif isinstance(record, StatementRecord):
         _statement(record, envelope)
 
@@ -86,6 +91,11 @@ def _move(record: MoveRecord, envelope: Envelope) -> None:
     own = VerifyKey.parse(record.public_key)
     if digest_of(verify(envelope, MOVE_TYPE, lambda key_id: own)) != record.id:
         raise ProofInvalidError("the move is not that of its statement")
+
+
+def _verdict(record: VerdictRecord, envelope: Envelope, resolve: Resolve) -> None:
+    if digest_of(verify(envelope, VERDICT_TYPE, lambda key_id: resolve(record.by, key_id))) != record.id:
+        raise ProofInvalidError("the verdict is not that of its statement")
 
 
 def _statement(record: StatementRecord, envelope: Envelope) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from exchange.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from exchange.errors import InvalidInputError, PermissionDeniedError
 from exchange.flow.append import Appended, Appender, Draft, receipt_of
 from exchange.flow.entry import record_of, statement_body
 from exchange.flow.form import FORMS, Stated
@@ -174,10 +174,3 @@ class Statements:
                 signed.origin,
             )
         )
-
-    def receipt(self, statement: str) -> str:
-        """The receipt of a statement; raises NotFoundError."""
-        index = self._index.index_of(statement)
-        if index is None:
-            raise NotFoundError(f"this hub knows no statement {statement}")
-        return receipt_of(self._index.ledger, index)

@@ -38,6 +38,7 @@ from exchange.ports.record import (
     RevocationRecord,
     SealedKey,
     StatementRecord,
+    VerdictRecord,
 )
 from exchange.ports.store import (
     CertificateStore,
@@ -84,6 +85,7 @@ __all__ = [
     "Sequencer",
     "StatementRecord",
     "TableEngine",
+    "VerdictRecord",
     "WantedPart",
     "WitnessStore",
 ]

@@ -20,6 +20,7 @@ class EntryKind(StrEnum):
     REVOCATION = "revocation"
     AGREEMENT = "agreement"
     RECIPIENT = "recipient"
+    VERDICT = "verdict"
     REFERRAL = "referral"
 
     @property
@@ -131,6 +132,25 @@ class RecipientRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What a steward decided about a batch; `envelope` is the signed statement."""
+
+    index: int
+    # Digest of the payload.
+    id: str
+    batch: str
+    dataset: DatasetId
+    by: AgencyId
+    decision: str
+    # What was asked: digest of the suites, and the tree size they were asked at.
+    suite: str
+    tree_size: int
+    envelope: bytes
+    public_key: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StatementRecord:
     """An agency's signed word on a subject that concerns several agencies: in the ledger of the hub of each of them."""
 
@@ -156,6 +176,7 @@ Record = (
     | MoveRecord
     | RecipientRecord
     | StatementRecord
+    | VerdictRecord
 )
 
 

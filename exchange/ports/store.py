@@ -23,6 +23,7 @@ from exchange.ports.record import (
     Record,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 
 
@@ -165,6 +166,11 @@ class LedgerStore(Protocol):
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         """All moves of agreements with index >= start, in ledger order."""
+
+    def verdicts(
+        self, dataset: DatasetId | None, batch: str | None, before: int, limit: int
+    ) -> Sequence[VerdictRecord]:
+        """Stewards' verdicts on a dataset, on a batch, or all, newest first, index < before."""
 
     def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
         """All statements of one kind with index >= start, in ledger order."""

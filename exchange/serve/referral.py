@@ -75,9 +75,11 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         return referral_pb2.GetReferralResponse(referral=found)
 
     def _whole(self, id: str, caller: AgencyId) -> referral_pb2.Referral:
-        known = self._book.get_for(id, caller)
+        return self._told(self._book.get_for(id, caller))
+
+    def _told(self, known: Referral) -> referral_pb2.Referral:
         out = self._referral(known)
-        out.moves.extend(wire.referral_moves(*self._book.told(id)))
+        out.moves.extend(wire.referral_moves(*self._book.told(known.id)))
         return out
 
     @answers
@@ -104,7 +106,7 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         found = inbox(mine, caller, request.awaited, request.closed)
         page = found[start : start + size]
         return referral_pb2.ListReferralsResponse(
-            referrals=map(self._referral, page),
+            referrals=[self._told(each) if request.moves else self._referral(each) for each in page],
             next_page_token=str(start + size) if start + size < len(found) else "",
             total=len(found),
         )

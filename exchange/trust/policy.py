@@ -6,7 +6,7 @@ What is not known to be open is closed: a classification or a sharing term that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,9 +39,23 @@ def may_read(reader: AgencyId, owner: AgencyId, sharing: str, classes: Mapping[s
     return ReadRight(tuple(column for column, name in classes.items() if name in OPEN_CLASSES))
 
 
-def may_read_quarantine(reader: AgencyId, dataset: DatasetId) -> None:
-    """Rejected rows are their publisher's business alone; raises PermissionDeniedError."""
-    if reader != dataset.owner:
+def may_judge(agency: AgencyId, dataset: DatasetId, stewards: Collection[AgencyId]) -> None:
+    """Owners and the stewards of the owner's own jurisdiction give verdicts; raises PermissionDeniedError."""
+    if agency != dataset.owner and not is_steward(agency, dataset, stewards):
+        raise PermissionDeniedError(f"{agency} is no steward of {dataset}", detail={"reason": "NOT_STEWARD"})
+
+
+def is_steward(agency: AgencyId, dataset: DatasetId, stewards: Collection[AgencyId]) -> bool:
+    """Whether the hub has named an agency steward, and the dataset is of its jurisdiction."""
+    return agency in stewards and agency.jurisdiction == dataset.owner.jurisdiction
+
+
+def may_read_quarantine(reader: AgencyId, dataset: DatasetId, stewarded: bool = False) -> None:
+    """Rejected rows are for their publisher and, where the contract has that role, the hub's stewards.
+
+    Raises PermissionDeniedError.
+    """
+    if reader != dataset.owner and not stewarded:
         raise PermissionDeniedError(
             f"only {dataset.owner} may see the rejected rows of {dataset}", detail={"reason": "WITHHELD"}
         )

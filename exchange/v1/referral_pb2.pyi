@@ -392,6 +392,7 @@ class ListReferralsRequest(_message.Message):
     CLOSED_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
     awaited: _builtins.bool
     """Only what waits for the caller."""
     closed: _builtins.bool
@@ -399,6 +400,8 @@ class ListReferralsRequest(_message.Message):
     page_size: _builtins.int
     """At most 1000; 100 where 0."""
     page_token: _builtins.str
+    moves: _builtins.bool
+    """With the moves of each."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___ReferralKind.ValueType]:
         """Only of these kinds where given."""
@@ -411,10 +414,11 @@ class ListReferralsRequest(_message.Message):
         closed: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        moves: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "closed", b"closed", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "closed", b"closed", "kinds", b"kinds", "moves", b"moves", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,7 +87,7 @@ class ReferralServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReferrals(self, request, context):
-        """The caller's open referrals, the nearest deadline first; without moves.
+        """The caller's open referrals, the nearest deadline first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

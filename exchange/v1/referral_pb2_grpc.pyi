@@ -40,7 +40,7 @@ class ReferralServiceStub:
     GetReferral: _grpc.UnaryUnaryMultiCallable[_referral_pb2.GetReferralRequest, _referral_pb2.GetReferralResponse]
     """For everybody with a part in it."""
     ListReferrals: _grpc.UnaryUnaryMultiCallable[_referral_pb2.ListReferralsRequest, _referral_pb2.ListReferralsResponse]
-    """The caller's open referrals, the nearest deadline first; without moves."""
+    """The caller's open referrals, the nearest deadline first."""
     PlanReferral: _grpc.UnaryUnaryMultiCallable[_referral_pb2.PlanReferralRequest, _referral_pb2.PlanReferralResponse]
     """Deadlines by the hub's calendar and settings, as MoveReferral holds an order to."""
     PutAttachment: _grpc.StreamUnaryMultiCallable[_referral_pb2.PutAttachmentRequest, _referral_pb2.PutAttachmentResponse]
@@ -60,7 +60,7 @@ class ReferralServiceAsyncStub(ReferralServiceStub):
     GetReferral: _aio.UnaryUnaryMultiCallable[_referral_pb2.GetReferralRequest, _referral_pb2.GetReferralResponse]  # type: ignore[assignment]
     """For everybody with a part in it."""
     ListReferrals: _aio.UnaryUnaryMultiCallable[_referral_pb2.ListReferralsRequest, _referral_pb2.ListReferralsResponse]  # type: ignore[assignment]
-    """The caller's open referrals, the nearest deadline first; without moves."""
+    """The caller's open referrals, the nearest deadline first."""
     PlanReferral: _aio.UnaryUnaryMultiCallable[_referral_pb2.PlanReferralRequest, _referral_pb2.PlanReferralResponse]  # type: ignore[assignment]
     """Deadlines by the hub's calendar and settings, as MoveReferral holds an order to."""
     PutAttachment: _aio.StreamUnaryMultiCallable[_referral_pb2.PutAttachmentRequest, _referral_pb2.PutAttachmentResponse]  # type: ignore[assignment]
@@ -95,7 +95,7 @@ class ReferralServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _referral_pb2.ListReferralsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_referral_pb2.ListReferralsResponse, _abc.Awaitable[_referral_pb2.ListReferralsResponse]]:
-        """The caller's open referrals, the nearest deadline first; without moves."""
+        """The caller's open referrals, the nearest deadline first."""
 
     @_abc_1.abstractmethod
     def PlanReferral(

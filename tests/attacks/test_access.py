@@ -25,15 +25,17 @@ from demo.hub import HubProcess, hechuan
 from demo.sample import monitoring_sections
 from exchange.agreement.move import Act, propose
 from exchange.agreement.terms import Terms
+from exchange.batch.verdict import VERDICT_TYPE, Decision, Verdict
 from exchange.client import Client, connect
 from exchange.client.call import error_of
+from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
 from exchange.client.seal import register_recipient, vault_of
 from exchange.client.sealed_key import sealed_key
 from exchange.errors import HechuanError, UnauthenticatedError, UnavailableError
 from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.home import HubDirectory
-from exchange.ids import digest_of
+from exchange.ids import DatasetId, digest_of
 from exchange.member import KEY_TYPE
 from exchange.referral.order import Kind
 from exchange.trust.authority import Authority, new_csr
@@ -50,6 +52,7 @@ from exchange.v1 import (
     peer_pb2,
     referral_pb2,
     seal_pb2,
+    steward_pb2,
 )
 from tests.attacks.call import Attack, good
 from tests.contracts import column, contract_text
@@ -60,10 +63,11 @@ pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
     agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, referral_pb2, seal_pb2,
+    steward_pb2,
 )  # fmt: skip
-CALLERS = ("owner", "holder", "ended", "other", "foreign", "hub")
+CALLERS = ("owner", "holder", "ended", "other", "steward", "foreign", "hub")
 """The dataset's owner; a reader whose agreement is in force; one whose agreement has ended; another agency of the
-hub; an agency of another jurisdiction; another jurisdiction's hub."""
+hub; a steward of its own; an agency of another jurisdiction; another jurisdiction's hub."""
 STRANGERS = ("revoked", "nobody")
 
 Row = dict[str, str]
@@ -76,7 +80,7 @@ def everybody(said: str = "ok", **others: str) -> Row:
 OPEN = everybody()
 OWNER = everybody("PERMISSION_DENIED", owner="ok")
 SIGNED = everybody("SIGNATURE_INVALID", owner="ok")
-READERS = everybody("AGREEMENT_REQUIRED", owner="ok", holder="ok")
+READERS = everybody("AGREEMENT_REQUIRED", owner="ok", holder="ok", steward="ok")
 HUBS = everybody("NOT_A_HUB", hub="ok")
 PARTIES = everybody("NOT_A_PARTY", owner="ok", holder="ok")
 
@@ -97,7 +101,7 @@ MATRIX: dict[str, Row] = {
     "ExchangeService.Query": READERS,
     "ExchangeService.Watch": READERS,
     "ExchangeService.Fetch": READERS,
-    "ExchangeService.Quarantine": everybody("WITHHELD", owner="ok"),
+    "ExchangeService.Quarantine": everybody("WITHHELD", owner="ok", steward="ok"),
     "ExchangeService.ListBatches": OPEN,
     # this hub is in no federation: whoever may ask is told that there is nothing
     "FederationService.GetMetadata": everybody("NOT_FOUND"),
@@ -131,6 +135,9 @@ MATRIX: dict[str, Row] = {
     "SealService.PutKeys": SIGNED,
     "SealService.GetKeys": everybody("AGREEMENT_REQUIRED", holder="ok"),
     "SealService.EraseKey": OWNER,
+    # the request is the owner's statement: a steward may give its own only
+    "StewardService.SubmitVerdict": everybody("NOT_STEWARD", owner="ok", steward="PERMISSION_DENIED"),
+    "StewardService.ListVerdicts": OPEN,
 }
 
 
@@ -171,12 +178,16 @@ def certificate(hub: HubProcess, key: bytes, chain: bytes) -> grpc.Channel:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     root = tmp_path_factory.mktemp("access")
-    hub = HubProcess(root, "500000")
+    hub = HubProcess(root, "500000", ["--stewards", "joint-office"])
     authority, foreign_home = foreign(root, hub)
     with hub, ExitStack() as stack:
-        names = ("ecology", "water", "agriculture", "natural-resources", "police")
+        names = ("ecology", "water", "agriculture", "natural-resources", "joint-office", "police")
         homes = dict(
-            zip(("owner", "holder", "ended", "other", "revoked"), map(hub.enroll, names), strict=True)
+            zip(
+                ("owner", "holder", "ended", "other", "steward", "revoked"),
+                map(hub.enroll, names),
+                strict=True,
+            )
         )
         clients = {who: stack.enter_context(connect(home)) for who, home in homes.items()}
         card = root / "card-500000.json"
@@ -272,6 +283,8 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "ListRecipients": lambda: seal_pb2.ListRecipientsRequest(agency="500000/water"),
         "PutKeys": lambda: seal_pb2.PutKeysRequest(envelopes=[sealed]),
         "GetKeys": lambda: seal_pb2.GetKeysRequest(dataset=CASES),
+        "SubmitVerdict": lambda: steward_pb2.SubmitVerdictRequest(envelope=judged(owner, batch)),
+        "ListVerdicts": lambda: steward_pb2.ListVerdictsRequest(dataset=CASES),
         "EraseKey": lambda: seal_pb2.EraseKeyRequest(dataset=CASES, key=f"seal-1:{known}"),
     }
 
@@ -293,6 +306,14 @@ def published(owner: Client) -> exchange_pb2.PublishRequest:
     """A good batch of the owner's in one message."""
     data = good(owner)
     return exchange_pb2.PublishRequest(envelope=Attack(data).sealed(owner), data=data)
+
+
+def judged(owner: Client, batch: Published) -> bytes:
+    """The owner's own verdict on its batch."""
+    by, now = owner.profile.agency, datetime.now(UTC)
+    asked = (digest_of(b"a suite"), batch.index + 1)
+    verdict = Verdict(batch.id, DatasetId.parse(CASES), by, now, Decision.RELEASE, *asked, ())
+    return sign(verdict.to_json(), VERDICT_TYPE, owner.profile.signing_key()).to_json_bytes()
 
 
 def unknown_log(owner: Client) -> bytes:

@@ -106,6 +106,7 @@ def test_every_core_room_is_under_the_core_contract() -> None:
         "agreement",
         "batch",
         "contract",
+        "duty",
         "errors",
         "evidence",
         "ids",

@@ -11,6 +11,7 @@ from google.rpc import code_pb2
 from exchange import errors
 from exchange.agreement.terms import Terms
 from exchange.batch.manifest import Manifest, parse_instant
+from exchange.batch.verdict import VERDICT_TYPE, Verdict
 from exchange.flow.coverage import COVERAGE_TYPE, coverage_page, coverages
 from exchange.ids import ContractRef, DatasetId
 from exchange.ports import DatasetRecord
@@ -34,6 +35,7 @@ from exchange.v1 import (
     peer_pb2,
     referral_pb2,
     seal_pb2,
+    steward_pb2,
 )
 from tests.ledgers import NOON
 
@@ -69,6 +71,13 @@ def test_every_member_of_a_manifest_is_told() -> None:
 def test_the_example_of_terms_is_canonical() -> None:
     (terms,) = [example for example in EXAMPLES if "agreement" in example]
     assert Terms.from_json(terms).to_bytes().decode() in PAGE
+
+
+def test_the_example_of_a_verdict_is_canonical() -> None:
+    (verdict,) = [example for example in EXAMPLES if "decision" in example]
+    assert Verdict.parse(canonical(verdict)).to_json() == verdict
+    assert canonical(verdict).decode() in PAGE
+    assert f"| `{VERDICT_TYPE}` |" in PAGE
 
 
 def test_the_example_of_an_order_is_canonical() -> None:
@@ -130,6 +139,7 @@ def test_every_vector_and_call_is_named() -> None:
         peer_pb2,
         referral_pb2,
         seal_pb2,
+        steward_pb2,
     )
     for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():

@@ -29,6 +29,7 @@ from exchange.ports import (
     RecipientRecord,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 from exchange.settings import Store
 from exchange.store.sql import row as rows
@@ -184,6 +185,17 @@ class SqlLedgerStore:
 
     def moves(self, start: int = 0) -> Sequence[MoveRecord]:
         return [rows.to_move(row) for row in self._all(self._sql.moves, {"start": start})]
+
+    def verdicts(
+        self, dataset: DatasetId | None, batch: str | None, before: int, limit: int
+    ) -> Sequence[VerdictRecord]:
+        parameters: dict[str, object] = {"before": min(before, BEYOND), "page": limit}
+        statement = self._sql.verdicts
+        if batch is not None:
+            statement, parameters["batch"] = self._sql.verdicts_of_batch, batch
+        elif dataset is not None:
+            statement, parameters["dataset"] = self._sql.verdicts_of_dataset, str(dataset)
+        return [rows.to_verdict(row) for row in self._all(statement, parameters)]
 
     def statements(self, kind: EntryKind, start: int = 0) -> Sequence[StatementRecord]:
         parameters = {"kind": kind.value, "start": start}

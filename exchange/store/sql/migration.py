@@ -232,7 +232,28 @@ CREATE TABLE attachment (
 ){strict}
 """,
 )
-MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS)
+VERDICTS: Final = Migration(
+    4,
+    "verdicts of stewards",
+    """
+CREATE TABLE verdict (
+  idx {int} PRIMARY KEY REFERENCES entry (idx),
+  id {text} NOT NULL UNIQUE,
+  batch {text} NOT NULL,
+  dataset {text} NOT NULL,
+  agency {text} NOT NULL,
+  decision {text} NOT NULL,
+  suite {text} NOT NULL,
+  tree_size {int} NOT NULL,
+  envelope {bytes} NOT NULL,
+  public_key {text} NOT NULL,
+  recorded_at {int} NOT NULL
+){strict};
+CREATE INDEX verdict_batch ON verdict (batch, idx);
+CREATE INDEX verdict_dataset ON verdict (dataset, idx)
+""",
+)
+MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS, VERDICTS)
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:

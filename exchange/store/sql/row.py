@@ -22,6 +22,7 @@ from exchange.ports import (
     RecipientRecord,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 
 Row = dict[str, Any]
@@ -318,6 +319,41 @@ def to_recipient(row: Sequence[Any]) -> RecipientRecord:
     """Undo `recipient_row`."""
     index, id, agency, public_key, recorded_at = row
     return RecipientRecord(index, id, _agency(agency), public_key, instant(recorded_at))
+
+
+def verdict_row(record: VerdictRecord) -> Row:
+    """Row of `verdict`."""
+    return {
+        "idx": record.index,
+        "id": record.id,
+        "batch": record.batch,
+        "dataset": str(record.dataset),
+        "agency": str(record.by),
+        "decision": record.decision,
+        "suite": record.suite,
+        "tree_size": record.tree_size,
+        "envelope": record.envelope,
+        "public_key": record.public_key,
+        "recorded_at": micros(record.recorded_at),
+    }
+
+
+def to_verdict(row: Sequence[Any]) -> VerdictRecord:
+    """Undo `verdict_row`."""
+    index, id, batch, dataset, agency, decision, suite, tree_size, envelope, public_key, recorded_at = row
+    return VerdictRecord(
+        index,
+        id,
+        batch,
+        _dataset(dataset),
+        _agency(agency),
+        decision,
+        suite,
+        tree_size,
+        bytes(envelope),
+        public_key,
+        instant(recorded_at),
+    )
 
 
 def certificate_row(record: CertificateRecord) -> Row:

@@ -203,6 +203,25 @@ recipient = Table(
     Index("recipient_agency", "agency", "idx"),
 )
 
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("idx", BigInteger, ForeignKey("entry.idx"), primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("batch", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("agency", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("tree_size", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    UniqueConstraint("id"),
+    Index("verdict_batch", "batch", "idx"),
+    Index("verdict_dataset", "dataset", "idx"),
+)
+
 sealed_key = Table(
     "sealed_key",
     metadata,

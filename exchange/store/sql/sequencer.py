@@ -22,6 +22,7 @@ from exchange.ports import (
     Record,
     RevocationRecord,
     StatementRecord,
+    VerdictRecord,
 )
 from exchange.store.sql.engine import explained
 from exchange.store.sql.row import (
@@ -38,6 +39,7 @@ from exchange.store.sql.row import (
     revocation_row,
     statement_row,
     to_batch,
+    verdict_row,
 )
 from exchange.store.sql.statement import KEYS_AT_ONCE, Statements
 
@@ -121,6 +123,7 @@ class SqlSequencer:
             self._add(sql.add_key, map(key_row, _of(KeyRecord, records)))
             self._add(sql.add_recipient, map(recipient_row, _of(RecipientRecord, records)))
             self._add(sql.add_move, map(move_row, _of(MoveRecord, records)))
+            self._add(sql.add_verdict, map(verdict_row, _of(VerdictRecord, records)))
             self._add(sql.add_statement, map(statement_row, _of(StatementRecord, records)))
         revocations = _of(RevocationRecord, records)
         self._add(sql.add_revocation, map(revocation_row, revocations))

@@ -45,6 +45,7 @@ from exchange.store.sql.schema import (
     sealed_key,
     statement,
     tile,
+    verdict,
     witnessed,
 )
 
@@ -180,6 +181,12 @@ class Statements:
         newest = select(recipient).order_by(recipient.c.idx.desc())
         self.recipients = text(newest)
         self.recipients_of_agency = text(newest.where(recipient.c.agency == p("agency")))
+        self.add_verdict = self._insert(verdict)
+        newest = select(verdict).where(verdict.c.idx < p("before")).order_by(verdict.c.idx.desc())
+        newest = newest.limit(p("page"))
+        self.verdicts = text(newest)
+        self.verdicts_of_dataset = text(newest.where(verdict.c.dataset == p("dataset")))
+        self.verdicts_of_batch = text(newest.where(verdict.c.batch == p("batch")))
         self.put_sealed_key = self._upsert(sealed_key, {"envelope": lambda old, new: new.envelope})
         self.sealed_keys = text(
             select(sealed_key).where(

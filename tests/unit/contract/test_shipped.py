@@ -22,7 +22,9 @@ MAX_BYTES = 48 * 1024
 CONTRACTS = {contract.ref.name: contract for contract in map(load_contract, shipped_contracts())}
 # name → steward, sharing
 EXPECTED = {
+    "directive-point": ("joint-office", Sharing.UNCONDITIONAL),
     "discharge-permit": ("ecology", Sharing.UNCONDITIONAL),
+    "duty-matrix": ("joint-office", Sharing.UNCONDITIONAL),
     "enforcement-case": ("ecology", Sharing.CONDITIONAL),
     "fishing-ban-case": ("agriculture", Sharing.CONDITIONAL),
     "hydrology": ("water", Sharing.UNCONDITIONAL),
@@ -33,9 +35,11 @@ EXPECTED = {
     "reach-crosswalk": ("joint-office", Sharing.UNCONDITIONAL),
     "reach-hydraulics": ("water", Sharing.UNCONDITIONAL),
     "river-chief": ("water", Sharing.UNCONDITIONAL),
+    "river-plan": ("water", Sharing.UNCONDITIONAL),
     "river-reach": ("water", Sharing.UNCONDITIONAL),
     "section-crosswalk": ("joint-office", Sharing.UNCONDITIONAL),
     "shoreline-violation": ("water", Sharing.UNCONDITIONAL),
+    "spill-report": ("ecology", Sharing.UNCONDITIONAL),
     "wastewater-plant": ("housing", Sharing.UNCONDITIONAL),
     "water-quality": ("ecology", Sharing.UNCONDITIONAL),
 }
@@ -148,6 +152,7 @@ def test_the_references_that_there_are() -> None:
         ),
         *((name, "reach_code", "river-reach") for name in ("livestock-farm", "wastewater-plant")),
         *((name, "reach_code", "river-reach") for name in ("discharge-permit", "section-crosswalk")),
+        *((name, "reach_code", "river-reach") for name in ("spill-report", "river-plan", "directive-point")),
         ("section-crosswalk", "section_code", "monitoring-section"),
     }
 
@@ -207,6 +212,8 @@ def test_what_may_be_empty_may_be_absent(name: str) -> None:
         least |= {"status": "filed", "transferred_to": "none"}
     if name == "shoreline-violation":
         least["status"] = "found"
+    if name == "directive-point":
+        least["status"] = "listed"
     if name == "patrol-record":
         least["is_joint"] = "false"
     if name == "reach-hydraulics":

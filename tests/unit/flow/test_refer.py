@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from exchange.flow.recheck import LedgerCheck, Problems
 from exchange.ids import AgencyId, digest_of
 from exchange.referral.case import MOVES, Referral, Role, State
 from exchange.referral.move import LADDER, Act, Attachment, Move
+from exchange.referral.order import Kind, Order
 from tests.referrals import (
     BUREAU,
     DAZHU,
@@ -244,3 +245,35 @@ def test_the_same_move_again_is_one_entry(pair: Pair) -> None:
     once, again = hub.submit(move), hub.submit(move)
     assert (once.duplicate, again.duplicate) == (False, True)
     assert once.receipt == again.receipt
+
+
+def test_a_warning_is_acknowledged_within_the_hour_or_a_reminder_is_proposed(pair: Pair) -> None:
+    at = pair.clock.time
+    order = make_order(at, handler=pair.name(DAZHU))
+    fields = {name: getattr(order, name) for name in order.__dataclass_fields__}
+    warning = replace_order(fields, at)
+    last = pair.make(first(warning))
+    desk, known = pair.hub(BUREAU).desk, pair.known(last.referral)
+    late = warning.acknowledge_by
+    assert late - at == timedelta(minutes=60)
+    assert desk.proposed(known, late - timedelta(seconds=1)) is None
+    proposal = desk.proposed(known, late)
+    assert proposal is not None
+    assert proposal.act is Act.REMIND
+    pair.clock.time = late
+    last = pair.make(pair.next(last, Act.REMIND, BUREAU))
+    last = pair.make(pair.next(last, Act.RECEIVE, DAZHU))
+    known = pair.known(last.referral)
+    assert (known.level, known.deadline) == (1, warning.due)
+    assert desk.proposed(known, pair.clock.time) is None
+
+
+def replace_order(fields: dict[str, object], at: datetime) -> Order:
+    """The same order as a warning, with the deadlines of one."""
+    changed = {
+        "kind": Kind.WARNING,
+        "acknowledge_by": at + timedelta(minutes=60),
+        "days": 3,
+        "due": due(at, 3),
+    }
+    return Order(**{**fields, **changed})  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The stewards' page inside Airflow's navigation: what is late, what is wrong, what to do next."""

@@ -1,0 +1,75 @@
+"""What the page says, in Chinese and English. Names of the hub's own things are the same in both."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LANGUAGES: Final = ("zh", "en")
+WORDS: Final[dict[str, tuple[str, str]]] = {
+    "title": ("数据管家", "Stewards"),
+    "other": ("English", "中文"),
+    "next": ("下一步", "What to do next"),
+    "nothing": ("没有待办。", "Nothing to do."),
+    "feeds": ("数据集", "Datasets"),
+    "quarantine": ("隔离区", "Quarantine"),
+    "late": ("已逾期", "late"),
+    "fresh": ("及时", "in time"),
+    "not_promised": ("未约定频次", "no frequency promised"),
+    "dataset": ("数据集", "dataset"),
+    "updated": ("最近一批", "last batch"),
+    "due": ("应到时间", "due"),
+    "freshness": ("时效", "timeliness"),
+    "batch": ("批次", "batch"),
+    "landed": ("到达", "landed"),
+    "rows": ("行数", "rows"),
+    "rejected": ("隔离", "rejected"),
+    "verdict": ("结论", "verdict"),
+    "release": ("放行", "released"),
+    "refer": ("提出异议", "to be referred"),
+    "waiting": ("待校验", "awaits validation"),
+    "quarantined": ("隔离", "quarantined"),
+    "pages": ("校验报告", "Data Docs"),
+    "batch_page": ("逐行规则", "rules over rows"),
+    "window_page": ("跨期度量", "measures over time"),
+    "rule": ("规则", "rule"),
+    "cell": ("问题单元格", "offending cell"),
+    "row": ("行", "row"),
+    "reason": ("原因", "reason"),
+    "count": ("行数", "rows"),
+    "findings": ("发现", "Findings"),
+    "first_of": ("仅显示前 {shown} 行，共 {total} 行", "the first {shown} of {total} rows"),
+    "no_rejected": ("本批没有隔离行。", "No row of this batch is rejected."),
+    "unreachable": ("枢纽不可达", "the hub cannot be reached"),
+    "alerts": ("告警", "Alerts"),
+    "deadline": ("运行超时", "a run missed its deadline"),
+    "back": ("返回", "Back"),
+    "no_feeds": (
+        "stewards.toml 尚未列出数据集，见 docs/airflow.md。",
+        "stewards.toml lists no datasets yet: see docs/airflow.md.",
+    ),
+    "act_late": ("数据未按约定到达", "has not come in time"),
+    "act_quarantine": ("有行被隔离", "has rejected rows"),
+    "act_refer": ("结论为提出异议，请审阅后发送", "is to be referred: look, then send"),
+    "act_waiting": ("等待校验", "awaits validation"),
+    "owner": ("发布方", "publisher"),
+    "contract": ("合约", "contract"),
+    "severity": ("严重程度", "severity"),
+    "seen": ("所见", "seen"),
+}
+
+
+def words_in(language: str) -> dict[str, str]:
+    """Every word in one language."""
+    at = LANGUAGES.index(language)
+    return {name: pair[at] for name, pair in WORDS.items()}
+
+
+def language_of(asked: str | None, accepted: str) -> str:
+    """The language asked for, else the one that the browser prefers; Chinese where it says neither."""
+    if asked in LANGUAGES:
+        return str(asked)
+    for part in accepted.lower().split(","):
+        for language in LANGUAGES:
+            if part.strip().startswith(language):
+                return language
+    return LANGUAGES[0]

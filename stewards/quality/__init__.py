@@ -1,0 +1,1 @@
+"""Great Expectations suites out of data contracts, over a batch and over what stood before it."""

@@ -1,0 +1,109 @@
+"""The DAG `validate_batches` by Airflow's own machinery against a real hub: verdicts in the ledger, pages beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from demo.files import automatic_values
+from demo.hub import HubProcess
+from demo.sample import monitoring_sections
+from exchange.client import Client, connect
+from exchange.client.publish import Published
+from exchange.client.steward import list_verdicts
+from tests.airflows import AirflowHome, Dags
+
+pytestmark = [pytest.mark.e2e, pytest.mark.airflow]
+QUALITY = "500000/ecology/water-quality"
+SECTIONS = "500000/ecology/monitoring-section"
+CODES = tuple(code for code in monitoring_sections()["section_code"].to_pylist() if code.startswith("CQ-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A hub, the department that publishes, the joint office as steward, and its Airflow."""
+
+    hub: HubProcess
+    owner: Client
+    steward: Client
+    dags: Dags
+
+    def validated(self, **conf: Any) -> list[dict[str, Any]]:
+        return self.dags.returned("validate_batches", "validate", **conf)
+
+    @property
+    def pages(self) -> Path:
+        return self.dags.airflow.home / "hechuan-pages"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    root = tmp_path_factory.mktemp("office")
+    hub = HubProcess(root, "500000", ["--stewards", "joint-office"])
+    with hub:
+        homes = [hub.enroll(name) for name in ("ecology", "joint-office")]
+        home = AirflowHome(
+            root / "airflow",
+            {"hechuan_default": homes[1]},
+            {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"},
+        )
+        with connect(homes[0]) as owner, connect(homes[1]) as steward, Dags(home) as dags:
+            yield Office(hub, owner, steward, dags)
+
+
+def samples(rows: int, **changed: dict[int, Any]) -> pa.Table:
+    """Good rows of the last hours, with cells changed by row number."""
+    table = automatic_values(CODES, rows)
+    for name, cells in changed.items():
+        values = table.column(name).to_pylist()
+        for row, value in cells.items():
+            values[row] = value
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array(values, table.schema.field(name).type))
+    return table
+
+
+def test_a_landed_batch_gets_a_verdict_once(office: Office) -> None:
+    sections = office.owner.publish("monitoring-section", monitoring_sections())
+    good = office.owner.publish("water-quality", samples(200))
+    first = office.validated()
+    assert {each["batch"] for each in first} == {sections.id, good.id}
+    assert office.validated() == []
+    listed = list(list_verdicts(office.owner))
+    assert sorted(each.batch for each in listed) == sorted([sections.id, good.id])
+    assert {each.by for each in listed} == {"500000/joint-office"}
+
+
+def test_bad_rows_are_named_counted_and_judged(office: Office) -> None:
+    bad = office.owner.publish("water-quality", samples(240, data_flag={3: "X"}, value={7: -4.0, 8: None}))
+    [found] = office.validated()
+    assert (found["batch"], found["decision"]) == (bad.id, "quarantine")
+    told = {rule: count for rule, severity, count, _ in found["findings"] if severity == "error"}
+    hub = {each.rule: each.rows for each in bad.batch.verdict.counts if each.rows and each.severity == 3}
+    assert told == hub
+    page = (office.pages / QUALITY / "batch.html").read_text(encoding="utf-8")
+    assert "data_flag" in page
+    assert re.findall(r"<(?:script|link|img|iframe)[^>]*https?:", page) == []
+    assert "<script" not in page
+
+
+def test_too_much_that_is_wrong_is_referred(office: Office) -> None:
+    office.owner.publish("water-quality", samples(100, data_flag=dict.fromkeys(range(20), "X")))
+    [found] = office.validated()
+    assert found["decision"] == "refer"
+
+
+def test_a_backfill_judges_again_what_stood(office: Office) -> None:
+    """The same question gives the same verdict; at another moment it is another question."""
+    batches: list[Published] = list(office.owner.batches(QUALITY))  # type: ignore[arg-type]
+    newest = max(each.index for each in batches)
+    again = office.validated(as_of=newest)
+    assert len(again) == len(batches)  # all but the newest, and the sections
+    assert not any(each["duplicate"] for each in again)
+    assert all(each["duplicate"] for each in office.validated(as_of=newest))
