@@ -256,7 +256,7 @@ def _show_forecast(found: pa.Table) -> None:
     names = (
         "断面\nsection",
         "km",
-        "到达（早、晚）\narrives",
+        "到达 早 晚\narrives",
         "峰现\npeak",
         "通过\npassed",
         "峰值\nmg/L",
