@@ -223,6 +223,7 @@ def build(directory: Path) -> Application:
         clock,
         settings.serve.group_commit_max,
         _observer(keys, checks, book, referral_book.index, settlement_book.index),
+        settings.serve.group_commit_wait_seconds,
     )
     return Application(
         home=home,
