@@ -177,6 +177,18 @@ GOOD: Final[dict[str, Row]] = {
         "status": "closed", "due_on": "2026-06-30", "mended_on": "2026-04-12", "closed_on": "2026-04-20",
         "referral": "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f",
     },
+    "detection": {
+        "detection_code": "CQ-AI-20260319-0001", "detected_at": "2026-03-19T09:00:00+08:00", "kind": "discharge",
+        "source": "camera", "reach_code": "CQ-TB-01", "county_code": "500155", "longitude": "107.52",
+        "latitude": "30.66", "coordinate_system": "CGCS2000", "confidence": "0.87", "model": "示例模型 2.1",
+        "evidence_digest": _DIGEST, "status": "new", "reviewed_by": None, "reviewed_at": None,
+    },
+    "evidence-file": {
+        "digest": _DIGEST, "part": "0", "parts": "2", "media_type": "image/jpeg", "bytes": "400000",
+        "captured_at": "2026-03-19T09:00:00+08:00", "file_name": "示例.jpg", "captured_by": "示例河长办",
+        "device": "CAM-01", "longitude": "107.52", "latitude": "30.66", "coordinate_system": "CGCS2000",
+        "content": "/9j/4AAQ",
+    },
 }  # fmt: skip
 
 WRONG: Final[dict[str, dict[str, Row]]] = {
@@ -421,5 +433,22 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
         "date_without_state": {"status": "mended"},
         "mended_late": {"due_on": "2026-04-11"},
         "closed_without_referral": {"referral": None},
+    },
+    "detection": {
+        "coordinates_in_pairs": {"latitude": None},
+        "coordinates_name_their_datum": {"coordinate_system": None},
+        "reviewed_names_reviewer": {"status": "confirmed"},
+        "reviewed_after_detection": {"reviewed_at": "2026-03-19T00:59:59Z"},
+        "without_evidence": {"evidence_digest": None},
+        "low_confidence": {"confidence": "0.49"},
+        "evidence_digest.reference": {"evidence_digest": _OTHER},
+        "reach_code.reference": {"reach_code": "CQ-TB-09"},
+    },
+    "evidence-file": {
+        "part_within_parts": {"part": "2"},
+        "coordinates_in_pairs": {"latitude": None},
+        "coordinates_name_their_datum": {"coordinate_system": None},
+        "no_captured_at": {"captured_at": None},
+        "size_against_parts": {"bytes": "786421"},
     },
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import grpc
 
@@ -17,6 +17,7 @@ from exchange.v1 import (
     agreement_pb2_grpc,
     catalog_pb2,
     catalog_pb2_grpc,
+    exchange_pb2,
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
@@ -26,6 +27,8 @@ from exchange.v1 import (
     steward_pb2_grpc,
 )
 
+_PUBLISH: Final = "/exchange.v1.ExchangeService/Publish"
+
 
 class Session(AbstractContextManager["Session"]):
     """Stubs over one channel; closed when the context ends."""
@@ -34,6 +37,14 @@ class Session(AbstractContextManager["Session"]):
         self.profile = profile
         self.channel = channel
         self.exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
+        # Publish with one message: the same on the wire, and without a thread that feeds a stream
+        self.publish_one: grpc.UnaryUnaryMultiCallable[
+            exchange_pb2.PublishRequest, exchange_pb2.PublishResponse
+        ] = channel.unary_unary(
+            _PUBLISH,
+            request_serializer=exchange_pb2.PublishRequest.SerializeToString,
+            response_deserializer=exchange_pb2.PublishResponse.FromString,
+        )
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.member = member_pb2_grpc.MemberServiceStub(channel)
