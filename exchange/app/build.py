@@ -206,9 +206,7 @@ def build(directory: Path) -> Application:
     settings, clock, standing = load_settings(home.settings), SystemClock(), standing_of(home)
     ledger = open_ledger(settings.store, home.state)
     objects = open_objects(settings.store, home.state)
-    spool = home.state / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
+    engine = _engine(home)
     refresh = settings.identity.revocation_refresh_seconds
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
@@ -246,6 +244,13 @@ def _appender(
     log, serve = _log_signer(home, settings), settings.serve
     hub, most, wait = settings.hub.jurisdiction, serve.group_commit_max, serve.group_commit_wait_seconds
     return Appender(ledger, objects, log, hub, clock, most, observe, wait)
+
+
+def _engine(home: HubDirectory) -> DuckTableEngine:
+    """What does not fit into its memory goes to the spool."""
+    spool = home.state / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    return DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
 
 
 def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
