@@ -7,6 +7,7 @@ types are refused. Every tolerance here goes into the digest of the suite, so a 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +18,7 @@ from typing import Any, Final, get_type_hints
 from exchange.errors import InvalidInputError
 from exchange.ids import DatasetId
 
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 VARIABLE: Final = "HECHUAN_STEWARDS"
 DEFAULT_CONNECTION: Final = "hechuan_default"
 
@@ -32,6 +34,28 @@ class Feed:
     def id(self) -> DatasetId:
         """The dataset, parsed; raises MalformedError."""
         return DatasetId.parse(self.dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Two datasets about one boundary, compared nightly. `sections` pairs their codes: "left=right, left=right"."""
+
+    name: str = ""
+    left: str = ""
+    right: str = ""
+    sections: str = ""
+    connection: str = DEFAULT_CONNECTION
+    # How far back; 0: everything.
+    days: int = 30
+    # Values at fault that are not worth an objection.
+    tolerated: int = 0
+    memory_mib: int = 1024
+
+    @property
+    def crosswalk(self) -> Mapping[str, str]:
+        """Left code → right code."""
+        pairs = (each.partition("=") for each in self.sections.split(",") if each.strip())
+        return {left.strip(): right.strip() for left, _, right in pairs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +128,7 @@ class Settings:
     """The whole of it."""
 
     feeds: tuple[Feed, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     refer: Refer = field(default_factory=Refer)
     place: Place = field(default_factory=Place)
@@ -150,15 +175,29 @@ def load_settings() -> Settings:
     for name in document:
         if name not in sections:
             raise InvalidInputError(f"{path}: unknown section [{name}]")
-    listed = document.get("feeds", [])
-    if not isinstance(listed, list):
-        raise InvalidInputError(f"{path}: feeds are a list, [[feeds]]")
-    feeds = tuple(_section(Feed, f"feeds {at}", given) for at, given in enumerate(listed))
-    for feed in feeds:
-        _ = feed.id
+    feeds: tuple[Feed, ...] = _list(Feed, "feeds", document)
+    boundaries: tuple[Boundary, ...] = _list(Boundary, "boundaries", document)
+    for dataset in (
+        *(feed.dataset for feed in feeds),
+        *(side for each in boundaries for side in (each.left, each.right)),
+    ):
+        DatasetId.parse(dataset)
+    for each in boundaries:
+        if not _NAME.fullmatch(each.name):
+            raise InvalidInputError(
+                f"boundary {each.name[:80]!r} is not a name of lower-case letters and hyphens"
+            )
     hints = get_type_hints(Settings)
-    rest = {name: _section(hints[name], name, document.get(name, {})) for name in sections - {"feeds"}}
-    return Settings(feeds=feeds, **rest)
+    named = sections - {"feeds", "boundaries"}
+    rest = {name: _section(hints[name], name, document.get(name, {})) for name in named}
+    return Settings(feeds=feeds, boundaries=boundaries, **rest)
+
+
+def _list(kind: type[Any], name: str, document: Mapping[str, Any]) -> tuple[Any, ...]:
+    listed = document.get(name, [])
+    if not isinstance(listed, list):
+        raise InvalidInputError(f"{name} are a list, [[{name}]]")
+    return tuple(_section(kind, f"{name} {at}", given) for at, given in enumerate(listed))
 
 
 def _section(kind: type[Any], where: str, given: object) -> Any:

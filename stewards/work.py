@@ -46,3 +46,18 @@ def late_referrals() -> list[str]:
         if (id, today) not in told:
             keep(settings.pages, "referral_late", id, text)
     return sorted(found)
+
+
+def boundaries() -> list[str]:
+    """Names of the boundaries that are compared."""
+    return [each.name for each in load_settings().boundaries]
+
+
+def reconcile(name: str) -> dict[str, Any]:
+    """Compare both banks of one boundary; harmless to repeat."""
+    from stewards.boundary import reconcile_boundary
+
+    settings = load_settings()
+    [boundary] = [each for each in settings.boundaries if each.name == name]
+    with HubHook(boundary.connection).get_conn() as client:
+        return reconcile_boundary(client, boundary, settings.pages)

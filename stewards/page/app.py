@@ -22,6 +22,8 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exchange.errors import HechuanError, InvalidInputError
+from exchange.reconcile.cause import TITLES, Cause
+from stewards.boundary import kept
 from stewards.deadline import alerts
 from stewards.hook import HubHook
 from stewards.objection import object_to
@@ -66,8 +68,19 @@ def home(request: Request, lang: Language = None) -> HTMLResponse:
         alerts=told,
         tasks=list(_tasks(feeds)),
         referrals=open_ones,
+        boundaries=kept(settings.pages),
         docs={each.dataset: _docs(settings.pages, each.dataset) for each in feeds},
     )
+
+
+@app.get("/differences")
+def differences(request: Request, name: str, lang: Language = None) -> HTMLResponse:
+    """One boundary's differences, side by side, each with its cause."""
+    found = next((each for each in kept(load_settings().pages) if each["boundary"]["name"] == name), None)
+    if found is None:
+        raise HTTPException(404, "there is no such boundary, or it has not been compared yet")
+    titles = {cause.value: dict(zip(("zh", "en"), TITLES[cause], strict=True)) for cause in Cause}
+    return _page(request, lang, "differences.html", found=found, titles=titles)
 
 
 @app.get("/batch")
