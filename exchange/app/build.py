@@ -233,13 +233,6 @@ def build(directory: Path) -> Application:
     )
 
 
-def _engine(home: HubDirectory) -> DuckTableEngine:
-    """What does not fit into its memory goes to the spool."""
-    spool = home.state / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    return DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
-
-
 def _appender(
     home: HubDirectory,
     settings: Settings,
@@ -251,6 +244,13 @@ def _appender(
     log, serve = _log_signer(home, settings), settings.serve
     hub, most, wait = settings.hub.jurisdiction, serve.group_commit_max, serve.group_commit_wait_seconds
     return Appender(ledger, objects, log, hub, clock, most, observe, wait)
+
+
+def _engine(home: HubDirectory) -> DuckTableEngine:
+    """What does not fit into its memory goes to the spool."""
+    spool = home.state / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    return DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
 
 
 def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
