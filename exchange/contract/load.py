@@ -31,13 +31,13 @@ _OWN: Final = frozenset(
 _STATES: Final = ("proposed", "draft", "active", "deprecated", "retired")
 
 
-def load_contract(text: bytes, registered: bool = False) -> Contract:
-    """Read one contract version. `registered`: out of a ledger, where it was held against the JSON Schema once.
+def load_contract(text: bytes, vouched: bool = False) -> Contract:
+    """Read one contract version. `vouched`: out of a release or a ledger, and held against the JSON Schema before.
 
     Raises LimitExceededError (too large), MalformedError (not YAML) or InvalidInputError with one violation per
     place, each a YAML path.
     """
-    document = read_document(text, registered)
+    document = read_document(text, vouched)
     problems = Problems()
     contract = _Assembly(document, problems).contract(text)
     refuse("the contract cannot be used", problems.found)
