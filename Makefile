@@ -83,8 +83,8 @@ buf: $(SETUP) ## lint the protos; fail on a break against the last release
 release-protos: $(SETUP) ## keep this version's protos as the release that later ones must not break
 	@$(BIN)/python -m tools.release
 
-docs: $(SETUP) ## run the commands that README.md shows and compare what they print
-	@$(BIN)/python -m tools.check_docs README.md
+docs: $(SETUP) ## run the commands that README.md and docs/adapters.md show and compare what they print
+	@$(BIN)/python -m tools.check_docs README.md docs/adapters.md
 
 lock: ## resolve locks/ anew; needs uv in PATH; UPGRADE=1 takes newer versions
 	@tools/lock $(if $(UPGRADE),--upgrade)

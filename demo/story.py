@@ -24,6 +24,7 @@ from demo.case import Case
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
 from demo.sample import MADE, monitoring_sections
+from demo.waters import write_waters
 from exchange.cli.partner import show_published
 from exchange.client import Client, Filter, connect
 from exchange.client.agreement import get_agreement
@@ -58,6 +59,7 @@ class Story:
             self._publish(data)
             index = self._correct()
             self._read(index)
+            self._forecast()
             self._agree()
             self._witnessed()
             self._refer()
@@ -120,6 +122,7 @@ class Story:
         show_tally(spooled.tally, self._console, 0)
         with connect(self._home("ecology", jurisdiction)) as client:
             for sent in publish_spooled(client, spooled):
+                assert sent.published is not None
                 show_published(sent.published, self._console)
 
     def _correct(self) -> int:
@@ -165,6 +168,37 @@ class Story:
                 for moment in (before, None)
             ]
         _expect(rows == [4, 8], f"four rows stood before the correction and eight after it, not {rows}")
+
+    def _forecast(self) -> None:
+        self._say(
+            f"铜钵河告警：断面水质、何时到达下游、上游谁最可疑（河段与养殖场为{MADE}）",
+            "an alarm on the 铜钵河: the section's class, when it arrives downstream, whom to look at first",
+        )
+        write_waters(self._files)
+        home = self._home("ecology", SICHUAN)
+        names = ("reaches", "hydraulics", "crosswalk")
+        files = [self._files / name for name in ("reaches.csv", "flows.csv", "links.csv")]
+        network = [word for name, file in zip(names, files, strict=True) for word in (f"--{name}", str(file))]
+        at = "2026-03-19T09:30:00+08:00"
+        section = ("--section", "SC-SHANGHEBA", "--monthly")
+        self._run("river", "quality", f"{SICHUAN}/ecology/water-quality", *section, "--home", home)
+        spill = (
+            "--at",
+            "SC-TB-01:9.5",
+            "--mass",
+            "60",
+            "--began",
+            at,
+            "--background",
+            "0.4",
+            "--on",
+            "2026-03-19",
+        )
+        sections = ("--section", "上河坝=SC-TB-01", "--section", "梁平=CQ-TB-01")
+        chart = self._files / "forecast.svg"
+        self._run("river", "forecast", *network, *spill, *sections, "-o", chart)
+        farms = ("--source", f"livestock-farm={self._files / 'farms.csv'}", "--excess", "w21003=1.4")
+        self._run("river", "trace", *network, "--at", "SC-TB-01", "--seen", at, *farms, "--on", "2026-03-19")
 
     def _agree(self) -> None:
         self._say(

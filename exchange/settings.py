@@ -154,6 +154,8 @@ class Serve:
     keepalive_seconds: int = 30
     heartbeat_seconds: float = 10.0
     group_commit_max: int = 256
+    # How long a group waits for as many batches as the last one had; one publisher alone never waits.
+    group_commit_wait_seconds: float = 0.005
     workers: int = 8
     reflection: bool = True
     log_level: str = "INFO"

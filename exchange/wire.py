@@ -225,6 +225,13 @@ def batch(record: BatchRecord, contract: Contract | None) -> common_pb2.Batch:
     )
 
 
+def referral_state(message: referral_pb2.Referral) -> ReferralState:
+    """Where a referral stands."""
+    return ReferralState(
+        referral_pb2.ReferralState.Name(message.state).removeprefix("REFERRAL_STATE_").lower()
+    )
+
+
 def batch_kind(message: common_pb2.Batch) -> Kind:
     """What a batch does to the rows that stand."""
     return _KIND_OF[message.kind]

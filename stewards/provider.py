@@ -1,4 +1,7 @@
-"""What this package is to Airflow: found through the entry point `apache_airflow_provider`."""
+"""What this package is to Airflow: found through the entry point `apache_airflow_provider`.
+
+The page has an entry point of its own, `airflow.plugins`: of providers that are loaded lazily Airflow takes no plugins.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Connection type with its form, trigger, assets and the stewards' page, as Airflow reads them."""
+    """Connection type with its form, trigger and assets, as Airflow reads them."""
     return {
         "package-name": "hechuan",
         "name": "Hechuan 合川",
@@ -17,7 +20,6 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection()],
         "hooks": [{"integration-name": "Hechuan", "python-modules": ["stewards.hook"]}],
         "triggers": [{"integration-name": "Hechuan", "python-modules": ["stewards.trigger"]}],
-        "plugins": [{"name": "hechuan", "plugin-class": "stewards.plugin.StewardsPlugin"}],
         "asset-uris": [{"schemes": ["hechuan"], "handler": "stewards.asset.sanitize_uri"}],
         "dataset-uris": [],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,7 @@ class AirflowHome:
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__UNIT_TEST_MODE": "false",
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
             "HECHUAN_STEWARDS": str(home / "stewards.toml"),
             "PYTHONPATH": str(ROOT),
@@ -77,11 +78,16 @@ class AirflowHome:
         return done.stdout
 
 
+def airflow_database(airflow: AirflowHome) -> None:
+    """Give a home its database."""
+    shutil.copy(_database(), airflow.home / "airflow.db")
+
+
 class Dags:
     """A process that runs DAGs one after another; the database is made when it starts."""
 
     def __init__(self, airflow: AirflowHome) -> None:
-        shutil.copy(_database(), airflow.home / "airflow.db")
+        airflow_database(airflow)
         self.airflow = airflow
         self._log = (airflow.home / "driver.log").open("wb")
         self._process = subprocess.Popen(

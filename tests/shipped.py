@@ -18,6 +18,13 @@ _PLACES: Final[dict[str, Row]] = {
 }
 
 GOOD: Final[dict[str, Row]] = {
+    "boundary-comparison": {
+        "left_section": "CQ-TONGBO-LP", "right_section": "SC-SHANGHEBA", "item_code": "w21003",
+        "compared_at": "2026-03-19T09:00:00+08:00", "pairing": "automatic-manual",
+        "left_at": "2026-03-19T09:00:00+08:00", "left_value": "0.62", "left_unit": "mg/L", "left_amount": "0.62",
+        "right_at": "2026-03-19T09:20:00+08:00", "right_value": "620", "right_unit": "ug/L", "right_amount": "0.62",
+        "deviation": "0", "verdict": "agree", "cause": None, "evidence": None, "confidence": None,
+    },
     "monitoring-section": {
         "section_code": "SC-SHANGHEBA", "section_name": "上河坝", "section_type": "national",
         "river_name": "铜钵河", "water_body": "river", "reach_code": "SC-TB-01", "basin": "长江流域",
@@ -170,9 +177,28 @@ GOOD: Final[dict[str, Row]] = {
         "status": "closed", "due_on": "2026-06-30", "mended_on": "2026-04-12", "closed_on": "2026-04-20",
         "referral": "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f",
     },
+    "detection": {
+        "detection_code": "CQ-AI-20260319-0001", "detected_at": "2026-03-19T09:00:00+08:00", "kind": "discharge",
+        "source": "camera", "reach_code": "CQ-TB-01", "county_code": "500155", "longitude": "107.52",
+        "latitude": "30.66", "coordinate_system": "CGCS2000", "confidence": "0.87", "model": "示例模型 2.1",
+        "evidence_digest": _DIGEST, "status": "new", "reviewed_by": None, "reviewed_at": None,
+    },
+    "evidence-file": {
+        "digest": _DIGEST, "part": "0", "parts": "2", "media_type": "image/jpeg", "bytes": "400000",
+        "captured_at": "2026-03-19T09:00:00+08:00", "file_name": "示例.jpg", "captured_by": "示例河长办",
+        "device": "CAM-01", "longitude": "107.52", "latitude": "30.66", "coordinate_system": "CGCS2000",
+        "content": "/9j/4AAQ",
+    },
 }  # fmt: skip
 
 WRONG: Final[dict[str, dict[str, Row]]] = {
+    "boundary-comparison": {
+        "left_section.pattern": {"left_section": "铜钵河"},
+        "verdict_without_values": {"right_value": None},
+        "partner_despite_verdict": {"verdict": "left_only", "cause": "missing"},
+        "difference_without_cause": {"verdict": "disagree"},
+        "doubtful_cause": {"verdict": "disagree", "cause": "lag", "confidence": "0.3"},
+    },
     "monitoring-section": {
         **_PLACES,
         "section_code.pattern": {"section_code": "上河坝"},
@@ -407,5 +433,22 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
         "date_without_state": {"status": "mended"},
         "mended_late": {"due_on": "2026-04-11"},
         "closed_without_referral": {"referral": None},
+    },
+    "detection": {
+        "coordinates_in_pairs": {"latitude": None},
+        "coordinates_name_their_datum": {"coordinate_system": None},
+        "reviewed_names_reviewer": {"status": "confirmed"},
+        "reviewed_after_detection": {"reviewed_at": "2026-03-19T00:59:59Z"},
+        "without_evidence": {"evidence_digest": None},
+        "low_confidence": {"confidence": "0.49"},
+        "evidence_digest.reference": {"evidence_digest": _OTHER},
+        "reach_code.reference": {"reach_code": "CQ-TB-09"},
+    },
+    "evidence-file": {
+        "part_within_parts": {"part": "2"},
+        "coordinates_in_pairs": {"latitude": None},
+        "coordinates_name_their_datum": {"coordinate_system": None},
+        "no_captured_at": {"captured_at": None},
+        "size_against_parts": {"bytes": "786421"},
     },
 }  # fmt: skip

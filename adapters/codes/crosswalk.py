@@ -1,7 +1,7 @@
-"""Rivers and sections in two worlds of codes: SL 249 (water) and HJ 932 (environment), tied by a table.
+"""Rivers and sections in two worlds of codes: SL 249 (water) and HJ 932 (environment), tied by a crosswalk.
 
-The table is each jurisdiction's own: a CSV with the columns of the contract `crosswalk` as far as they are needed here:
-`kind` (river, section), `system`, `code`, `hub_code`. Without a table every code stays as it is.
+The table is what the hub has under `section-crosswalk` or `reach-crosswalk`, as CSV (`hechuan query … -f csv`). Rows
+that have ended do not count. Without a table every code stays as it is.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 
 from exchange.errors import InvalidInputError
 
-_COLUMNS: Final = ("kind", "system", "code", "hub_code")
-SYSTEMS: Final = ("SL 249", "HJ 932", "name")
+_KINDS: Final = {"section_code": "section", "reach_code": "reach"}
+_OTHER: Final = ("sl249_code", "hj932_code")
 
 
 @dataclass(frozen=True, slots=True)
 class Crosswalk:
-    """The hub's code by kind and by what the source calls the thing."""
+    """The hub's code by kind (`section`, `reach`) and by any of the codes that a thing has."""
 
     codes: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -30,21 +30,23 @@ class Crosswalk:
 
 
 def load_crosswalk(path: Path) -> Crosswalk:
-    """Read a table; raises InvalidInputError (columns, an unknown system, one code for two things)."""
+    """Read a table; raises InvalidInputError (columns; one code for two things)."""
     found: dict[tuple[str, str], str] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        if not set(_COLUMNS) <= set(reader.fieldnames or ()):
-            raise InvalidInputError(f"{path.name}: 须有列 / needs the columns {', '.join(_COLUMNS)}")
+        names = list(reader.fieldnames or ())
+        own = next((name for name in names if name in _KINDS), None)
+        if own is None or not set(_OTHER) & set(names):
+            raise InvalidInputError(
+                f"{path.name}: 须有列 section_code 或 reach_code，以及 / needs one of these, and of {', '.join(_OTHER)}"
+            )
         for number, row in enumerate(reader, start=2):
-            key = (row["kind"], row["code"])
-            if row["system"] not in SYSTEMS:
-                raise InvalidInputError(
-                    f"{path.name} 第 {number} 行 / row {number}: system {row['system']!r} is none of "
-                    f"{', '.join(SYSTEMS)}"
-                )
-            if found.setdefault(key, row["hub_code"]) != row["hub_code"]:
-                raise InvalidInputError(
-                    f"{path.name} 第 {number} 行 / row {number}: {row['code']} stands for {found[key]} already"
-                )
+            if row.get("valid_to"):
+                continue
+            for code in filter(None, (row[own], *(row.get(name) for name in _OTHER))):
+                if found.setdefault((_KINDS[own], code), row[own]) != row[own]:
+                    known = found[_KINDS[own], code]
+                    raise InvalidInputError(
+                        f"{path.name} 第 {number} 行 / row {number}: {code} stands for {known} already"
+                    )
     return Crosswalk(found)

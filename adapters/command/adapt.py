@@ -40,4 +40,7 @@ def adapt(
         show_tally(spooled.tally, out, show)
         for sent in publish_spooled(client, spooled, contract):
             out.print()
-            show_published(sent.published, out)
+            if sent.published is None:
+                out.print(f"{sent.taken.contract.ref}: 已在枢纽 the hub has these rows already")
+            else:
+                show_published(sent.published, out)

@@ -6,7 +6,7 @@ Both are pure: bytes and a time in, events or tables out. The gateway owns socke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -57,8 +57,8 @@ class Dialect(Protocol):
     def name(self) -> str:
         """As in the entry point and in mapping files."""
 
-    def session(self, stations: StationMap) -> Session:
-        """A new connection."""
+    def sessions(self, stations: StationMap) -> Callable[[], Session]:
+        """What gives a new connection's session; what all share is made once."""
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """What entries, in the order in which they came, are under the contracts; the same entries, the same rows."""

@@ -45,7 +45,7 @@ class FileAdapter:
     def _pieces(self, source: str, data: bytes, stations: StationMap, tally: Tally) -> Iterator[Piece]:
         # frames without a month were written when the file was
         session, now = (
-            self.dialect.session(stations),
+            self.dialect.sessions(stations)(),
             datetime.fromtimestamp(Path(source).stat().st_mtime, UTC),
         )
         entries: list[bytes] = []

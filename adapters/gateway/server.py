@@ -53,8 +53,7 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self.buffer = memoryview(bytearray(settings.read_bytes))
-        self._dialect = dialect
-        self._stations = stations
+        self._sessions = dialect.sessions(stations)
         self._spool = spool
         self._publisher = publisher
         self._connections: set[Connection] = set()
@@ -119,7 +118,7 @@ class Gateway:
             task.result()
 
     def _connection(self) -> Connection:
-        return Connection(self, self._dialect.session(self._stations))
+        return Connection(self, self._sessions())
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         _log.info("draining", connections=len(self._connections), waiting=len(self._pending))

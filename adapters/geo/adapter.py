@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ _ELLIPSOID: Final = pyproj.Geod(ellps="GRS80")
 class GeoAdapter:
     """Reads one layer of a file."""
 
-    contracts: Mapping[str, Contract] = field(default_factory=shipped)
+    contracts: Mapping[str, Contract] | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +52,8 @@ class GeoAdapter:
 
     def read(self, source: str, mapping: Path) -> ShapedReading:
         """Begin to read; raises InvalidInputError, NotFoundError. MalformedError comes when rows are asked for."""
-        form = load_form(mapping, self.contracts)
+        contracts = shipped() if self.contracts is None else self.contracts
+        form = load_form(mapping, contracts)
         path = Path(source)
         if not path.exists():
             raise NotFoundError(f"没有文件 {source} / no file {source}")
@@ -68,7 +69,7 @@ class GeoAdapter:
         def sheets(tally: Tally) -> Generator[Sheet, None, None]:
             return _sheets(path, form, districts, tally)
 
-        return ShapedReading(form, self.contracts, sheets, codes)
+        return ShapedReading(form, contracts, sheets, codes)
 
 
 def _sheets(

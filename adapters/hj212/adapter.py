@@ -9,8 +9,9 @@ one by default.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from adapters.codes.factor import factor_of
@@ -40,9 +41,9 @@ class Hj212Dialect:
         """As in the entry point."""
         return "hj212"
 
-    def session(self, stations: StationMap) -> HostSession:
-        """A new connection."""
-        return HostSession(stations, opener(stations), self.segment_bytes)
+    def sessions(self, stations: StationMap) -> Callable[[], HostSession]:
+        """What gives a new connection's session."""
+        return partial(HostSession, stations, opener(stations), self.segment_bytes)
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """Entries, each a frame or a part after its first part, under the contract."""
@@ -68,7 +69,10 @@ class _Reader:
         self.counts["rows"] += 1
         try:
             frames = frames_of(entry)
-            first, message = decode(frames[0], self._opened), decode(frames[-1], self._opened)
+            message = decode(frames[-1], self._opened)
+            time = message.data.get("DataTime")
+            if time is None and len(frames) > 1:
+                time = decode(frames[0], self._opened).data.get("DataTime")
         except HechuanError:
             self.counts["malformed"] += 1
             return
@@ -76,22 +80,22 @@ class _Reader:
         if station is None or station.section is None or message.command not in self._commands:
             self.counts["elsewhere"] += 1
             return
-        self._values(station.section, station, message, first.data.get("DataTime"))
+        self._values(station.section, station, message, time)
 
     def _values(self, section: str, station: Station, message: Message, time: str | None) -> None:
         what, statistic, period = DATA[message.command]
         plan = self._plans.setdefault((message.station, message.command), {})
         remark = None if period is None else f"HJ 212 {message.command} {what}, {statistic}"
         stamp = time[:_TIME_DIGITS] if time else None
-        data, add, missing = message.data, self.rows.add, self._stations.missing_flag
+        data, add, missing, left = message.data, self.rows.add, self._stations.missing_flag, 0
         for name, text in data.items():
             if name not in plan:
                 plan[name] = _reads(name, statistic, station)
             if (reads := plan[name]) is None:
+                left += name.endswith(statistic)
                 continue
             flag = data.get(reads.flag, missing)
             add(section, stamp, reads, text or None, FLAGS.get(flag, flag) if flag else None, remark)
-        left = sum(1 for name in data if plan.get(name) is None and name.endswith(f"-{statistic}"))
         self.counts["uncoded"] += left
 
 

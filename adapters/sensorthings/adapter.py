@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -25,7 +25,7 @@ MAX_PAGES: Final = 100_000
 class SensorThingsAdapter:
     """Reads `…/v1.1/Observations?$expand=Datastream($expand=Thing,ObservedProperty)`, page by page."""
 
-    contracts: Mapping[str, Contract] = field(default_factory=shipped)
+    contracts: Mapping[str, Contract] | None = None
 
     @property
     def name(self) -> str:
@@ -34,13 +34,14 @@ class SensorThingsAdapter:
 
     def read(self, source: str, mapping: Path) -> ShapedReading:
         """Begin to read; raises InvalidInputError. Pages are fetched as rows are asked for."""
-        form = load_form(mapping, self.contracts)
+        contracts = shipped() if self.contracts is None else self.contracts
+        form = load_form(mapping, contracts)
 
         def sheets(tally: Tally) -> Generator[Sheet, None, None]:
             del tally
             yield sheet_of(FIELDS, _records(source))
 
-        return ShapedReading(form, self.contracts, sheets)
+        return ShapedReading(form, contracts, sheets)
 
 
 def _records(source: str) -> Iterator[Record]:

@@ -101,7 +101,7 @@ def _coded(text: str, rule: ColumnRule, context: Context) -> str | None:
             return found.code if found else None
         case "unit":
             return unit_of(text)
-        case "river" | "section":
+        case "reach" | "section":
             return context.crosswalk.code_of(rule.codes, text)
     return text
 

@@ -8,18 +8,21 @@ instant of each number; rain comes with the interval before it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, Final
 
 from adapters.codes.factor import factor_of
 from adapters.codes.unit import factor_between
 from adapters.gateway.dialect import Rows
 from adapters.sl651 import code
+from adapters.sl651.batch import decode_many
 from adapters.sl651.frame import ASCII_HEAD, HEX_HEAD, HEX_START, Frame, decode, length_of
 from adapters.sl651.host import CentreSession
 from adapters.sl651.report import decode as read
-from adapters.sl651.text import numbers
+from adapters.sl651.text import Number, numbers
 from adapters.telemetry import hydrology, quality
 from adapters.telemetry.hydrology import HydrologyRows
 from adapters.telemetry.quality import QualityRows, Reads
@@ -31,6 +34,10 @@ _STAGE, _UPPER_STAGE, _STAGE_SERIES = 0x39, 0x3B, 0xF5
 _DECIMALS: Final = 3
 _DIRECT: Final = {0x36: "velocity_ms", 0x03: "water_temperature", 0x44: "sediment_kgm3"}
 _CENTURY: Final = "20"
+_GROUP: Final = 8192
+# In a HEX frame that columns hold: the address, and the kind of station after F1F1 and the address in the body.
+_STATION: Final = slice(3, 8)
+_KIND: Final = 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,15 @@ class Sl651Dialect:
         """As in the entry point."""
         return "sl651"
 
-    def session(self, stations: StationMap) -> CentreSession:
-        """A new connection."""
-        return CentreSession(stations)
+    def sessions(self, stations: StationMap) -> Callable[[], CentreSession]:
+        """What gives a new connection's session."""
+        return partial(CentreSession, stations)
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """Entries, each a frame or all parts of a report, under the contracts."""
         reader = _Reader(stations)
-        for entry in entries:
-            reader.take(entry)
+        for group in batched(entries, _GROUP):
+            reader.take_all(group)
         batches = {
             hydrology.CONTRACT: reader.water.batch(reader.counts),
             quality.CONTRACT: reader.quality.batch(reader.counts),
@@ -67,18 +74,32 @@ class _Reader:
         self._commands = {int(each, 16) for each in stations.commands}
         self._reads: dict[tuple[str, int], Reads | None] = {}
 
-    def take(self, entry: bytes) -> None:
-        """One entry."""
-        self.counts["rows"] += 1
+    def take_all(self, entries: Sequence[bytes]) -> None:
+        """Entries: side by side where they are alike, the others one by one."""
+        columns, rest = decode_many(entries)
+        self.counts["rows"] += len(entries)
+        for each in columns:
+            for place, times, numbers_ in zip(
+                each.frames, each.times.tolist(), each.numbers.tolist(), strict=True
+            ):
+                station = entries[place][_STATION].hex().upper()
+                found = zip(map(_digits, times), each.elements, numbers_, strict=True)
+                self._report(station, each.function, entries[place][_KIND], found)
+        for place in rest:
+            self._take(entries[place])
+
+    def _take(self, entry: bytes) -> None:
         try:
             frames = [decode(each) for each in frames_of(entry)]
             found, kind = _numbers(frames)
         except MalformedError:
             self.counts["malformed"] += 1
             return
-        first = frames[0]
-        station = self._stations.stations.get(first.station)
-        if station is None or (self._commands and first.function not in self._commands):
+        self._report(frames[0].station, frames[0].function, kind, found)
+
+    def _report(self, address: str, function: int, kind: int | None, found: Iterable[Number]) -> None:
+        station = self._stations.stations.get(address)
+        if station is None or (self._commands and function not in self._commands):
             self.counts["elsewhere"] += 1
             return
         by_time: dict[str, dict[str, Any]] = {}
@@ -87,10 +108,10 @@ class _Reader:
             if number is None:
                 self.counts["empty"] += 1
             elif not self._water(by_time.setdefault(time, {}), station, stage, element, number):
-                self.counts["uncoded"] += not self._item(first.station, station, time, element, number)
+                self.counts["uncoded"] += not self._item(address, station, time, element, number)
             elif element in code.ITEMS:
-                self._item(first.station, station, time, element, number)
-        self._rows(first.station, station, by_time)
+                self._item(address, station, time, element, number)
+        self._rows(address, station, by_time)
 
     def _water(self, row: dict[str, Any], station: Station, stage: int, element: int, number: float) -> bool:
         """Whether a number is one of hydrology's."""
@@ -135,6 +156,18 @@ class _Reader:
         return True
 
 
+def batched(entries: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Lists of so many entries."""
+    waiting = iter(entries)
+    while group := list(islice(waiting, size)):
+        yield group
+
+
+@lru_cache(4096)
+def _digits(time: int) -> str:
+    return f"{time:010}"
+
+
 def frames_of(entry: bytes) -> list[bytes]:
     """The frames that an entry is; each says its own length. Raises MalformedError."""
     found, at = [], 0
@@ -148,7 +181,7 @@ def frames_of(entry: bytes) -> list[bytes]:
     return found
 
 
-def _numbers(frames: list[Frame]) -> tuple[list[tuple[str, int, float | None]], int | None]:
+def _numbers(frames: list[Frame]) -> tuple[list[Number], int | None]:
     body = b"".join(each.body for each in frames)
     if frames[0].text:
         return numbers(body), None

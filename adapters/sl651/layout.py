@@ -25,10 +25,14 @@ _REST: Final = (code.TEXT, code.IMAGE)
 
 
 class Layout(NamedTuple):
-    """`form` cuts a body into serial, time, then guide and data in turn; `guides` are what the guides must be."""
+    """`form` cuts a body into serial, time, then guide and data in turn; `guides` are what the guides must be.
+
+    `widths` are the bytes of data after each guide.
+    """
 
     form: struct.Struct
     guides: tuple[bytes, ...]
+    widths: tuple[int, ...]
 
 
 _LAYOUTS: dict[tuple[int, int], Layout] = {}
@@ -41,17 +45,18 @@ def cut(function: int, body: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...
         pieces = known.form.unpack(body)
         if pieces[2::2] == known.guides:
             return known.guides, pieces[3::2]
-    layout = _layout(function, body)
+    layout = layout_of(function, body)
     if len(_LAYOUTS) >= _KEPT:
         _LAYOUTS.clear()
     _LAYOUTS[key] = layout
     return layout.guides, layout.form.unpack(body)[3::2]
 
 
-def _layout(function: int, body: bytes) -> Layout:
+def layout_of(function: int, body: bytes) -> Layout:
+    """Where the elements of a body stand; raises MalformedError."""
     if len(body) < _BEGIN:
         raise MalformedError("the body is too short for serial and time")
-    form, guides, at = ["2s6s"], [], _BEGIN
+    form, guides, widths, at = ["2s6s"], [], [], _BEGIN
     while at < len(body):
         guide, size = _next(function, body, at)
         at += len(guide) + size
@@ -59,7 +64,8 @@ def _layout(function: int, body: bytes) -> Layout:
             raise MalformedError(f"element {guide.hex().upper()} goes beyond the body")
         form.append(f"{len(guide)}s{size}s")
         guides.append(guide)
-    return Layout(_struct("".join(form)), tuple(guides))
+        widths.append(size)
+    return Layout(_struct("".join(form)), tuple(guides), tuple(widths))
 
 
 @lru_cache(_KEPT)

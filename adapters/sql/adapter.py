@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ _BATCH: Final = 1 << 14
 class SqlAdapter:
     """Reads any database that SQLAlchemy knows. With `state`, only what is new since the mark that is kept there."""
 
-    contracts: Mapping[str, Contract] = field(default_factory=shipped)
+    contracts: Mapping[str, Contract] | None = None
     state: Path | None = None
 
     @property
@@ -43,7 +43,8 @@ class SqlAdapter:
 
     def read(self, source: str, mapping: Path) -> SqlReading:
         """Begin to read; `source` is an SQLAlchemy URL. Raises InvalidInputError (no query, a bad URL)."""
-        form = load_form(mapping, self.contracts)
+        contracts = shipped() if self.contracts is None else self.contracts
+        form = load_form(mapping, contracts)
         if form.source.query is None:
             raise InvalidInputError(f"{mapping.name}: 缺少 source.query / names no source.query")
         if self.state is not None and form.source.watermark is None:
@@ -55,7 +56,7 @@ class SqlAdapter:
         table = form.source.crosswalk
         codes = load_crosswalk(mapping.parent / table) if table else None
         query = _Query(url, form, load_mark(self.state) if self.state else Mark())
-        return SqlReading(query, self.state, ShapedReading(form, self.contracts, query.sheets, codes))
+        return SqlReading(query, self.state, ShapedReading(form, contracts, query.sheets, codes))
 
 
 class SqlReading:

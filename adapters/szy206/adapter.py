@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Final
 
 from adapters.gateway.dialect import Answer, Entry, Rows
@@ -84,9 +85,9 @@ class Szy206Dialect:
         """As in the entry point."""
         return "szy206"
 
-    def session(self, stations: StationMap) -> StationSession:
-        """A new connection."""
-        return StationSession(stations)
+    def sessions(self, stations: StationMap) -> Callable[[], StationSession]:
+        """What gives a new connection's session."""
+        return partial(StationSession, stations)
 
     def rows(self, entries: Iterable[bytes], stations: StationMap) -> Rows:
         """Entries, each eight digits of a day and a frame, under the contract."""

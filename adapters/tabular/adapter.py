@@ -32,7 +32,7 @@ _YEAR: Final = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])")
 class TabularAdapter:
     """Reads CSV, XLSX and XLS. `only` chooses rows beside what the mapping chooses: heading → the texts wanted."""
 
-    contracts: Mapping[str, Contract] = field(default_factory=shipped)
+    contracts: Mapping[str, Contract] | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -46,7 +46,8 @@ class TabularAdapter:
 
     def read(self, source: str, mapping: Path) -> ShapedReading:
         """Begin to read a file; raises InvalidInputError, NotFoundError. Rows are read as they are asked for."""
-        form = load_form(mapping, self.contracts)
+        contracts = shipped() if self.contracts is None else self.contracts
+        form = load_form(mapping, contracts)
         form = replace(form, source=replace(form.source, only={**form.source.only, **self.only}))
         path = Path(source)
         if not path.is_file():
@@ -64,7 +65,7 @@ class TabularAdapter:
 
         table = form.source.crosswalk
         codes = load_crosswalk(mapping.parent / table) if table else None
-        return ShapedReading(form, self.contracts, sheets, codes)
+        return ShapedReading(form, contracts, sheets, codes)
 
 
 adapter: Final = TabularAdapter()

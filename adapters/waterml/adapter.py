@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from exchange.contract.model import Contract
 class WaterMlAdapter:
     """Reads measurement time series."""
 
-    contracts: Mapping[str, Contract] = field(default_factory=shipped)
+    contracts: Mapping[str, Contract] | None = None
 
     @property
     def name(self) -> str:
@@ -30,13 +30,14 @@ class WaterMlAdapter:
 
     def read(self, source: str, mapping: Path) -> ShapedReading:
         """Begin to read a file or URL; raises InvalidInputError."""
-        form = load_form(mapping, self.contracts)
+        contracts = shipped() if self.contracts is None else self.contracts
+        form = load_form(mapping, contracts)
 
         def sheets(tally: Tally) -> Generator[Sheet, None, None]:
             del tally
             yield sheet_of(FIELDS, decode(fetch(source)))
 
-        return ShapedReading(form, self.contracts, sheets)
+        return ShapedReading(form, contracts, sheets)
 
 
 adapter: Final = WaterMlAdapter()

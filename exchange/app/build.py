@@ -25,6 +25,7 @@ from exchange.flow.query import Reader
 from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
+from exchange.flow.settle import SettlementBook
 from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
@@ -66,6 +67,7 @@ class Application:
     checks: CheckRoom
     book: AgreementBook
     referral_book: ReferralBook
+    settlement_book: SettlementBook
     appender: Appender
     statement_key: Signer
 
@@ -204,14 +206,13 @@ def build(directory: Path) -> Application:
     settings, clock, standing = load_settings(home.settings), SystemClock(), standing_of(home)
     ledger = open_ledger(settings.store, home.state)
     objects = open_objects(settings.store, home.state)
-    spool = home.state / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    engine = DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
+    engine = _engine(home)
     refresh = settings.identity.revocation_refresh_seconds
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
     checks = CheckRoom(ledger, objects, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
+    settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
     appender = Appender(
         ledger,
         objects,
@@ -219,7 +220,8 @@ def build(directory: Path) -> Application:
         settings.hub.jurisdiction,
         clock,
         settings.serve.group_commit_max,
-        _observer(keys, checks, book, referral_book.index),
+        _observer(keys, checks, book, referral_book.index, settlement_book.index),
+        settings.serve.group_commit_wait_seconds,
     )
     return Application(
         home=home,
@@ -234,9 +236,17 @@ def build(directory: Path) -> Application:
         checks=checks,
         book=book,
         referral_book=referral_book,
+        settlement_book=settlement_book,
         appender=appender,
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
+
+
+def _engine(home: HubDirectory) -> DuckTableEngine:
+    """What does not fit into its memory goes to the spool."""
+    spool = home.state / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    return DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))
 
 
 def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
@@ -247,7 +257,7 @@ def _log_signer(home: HubDirectory, settings: Settings) -> LogSigner:
 
 
 def _observer(
-    keys: KeyRing, checks: CheckRoom, book: AgreementBook, referrals: StatementIndex
+    keys: KeyRing, checks: CheckRoom, book: AgreementBook, *statements: StatementIndex
 ) -> Callable[[Sequence[Record]], None]:
     """Who hears of what this process appends."""
 
@@ -256,7 +266,8 @@ def _observer(
         keys.observe(records)
         checks.observe(records)
         book.observe(records)
-        referrals.observe(records)
+        for index in statements:
+            index.observe(records)
 
     return observe
 

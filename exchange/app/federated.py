@@ -141,6 +141,20 @@ class Federated:
             application.settings.limit.clock_skew_seconds,
         )
 
+    @cached_property
+    def settlements(self) -> Statements:
+        """Moves of settlements in."""
+        application = self._application
+        return Statements(
+            application.settlement_book.index,
+            application.keys,
+            application.appender,
+            application.clock,
+            application.hub,
+            application.settlement_book.judge,
+            application.settings.limit.clock_skew_seconds,
+        )
+
     def start(self) -> None:
         """Open links, and begin to list what can be found; returns at once."""
         self.links.start()
@@ -177,7 +191,7 @@ class Federated:
             replica,
             Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
-            (self.referrals,),
+            (self.referrals, self.settlements),
             application.book,
             self.notary,
             application.ledger,

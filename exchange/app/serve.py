@@ -29,6 +29,7 @@ from exchange.serve.referral import ReferralServicer
 from exchange.serve.remind import Reminder
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
+from exchange.serve.settlement import SettlementServicer
 from exchange.serve.steward import StewardServicer
 from exchange.serve.tls import TlsFiles
 from exchange.store.tuf import FederationDirectory
@@ -43,6 +44,7 @@ from exchange.v1 import (
     peer_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
+    settlement_pb2_grpc,
     steward_pb2_grpc,
 )
 
@@ -56,6 +58,7 @@ SERVICES = (
     "exchange.v1.MemberService",
     "exchange.v1.PeerService",
     "exchange.v1.ReferralService",
+    "exchange.v1.SettlementService",
     "exchange.v1.SealService",
     "exchange.v1.StewardService",
 )
@@ -173,11 +176,15 @@ def _add_members(
         application.settings.limit,
     )
     referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+    settlement = SettlementServicer(
+        gate, federated.settlements, application.settlement_book, application.settings.limit
+    )
+    settlement_pb2_grpc.add_SettlementServiceServicer_to_server(settlement, server)
 
 
 def _moves(application: Application) -> Callable[[str], int | None]:
-    """Where a move stands, of an agreement or a referral."""
-    books = (application.book, application.referral_book.index)
+    """Where a move stands, of an agreement, a referral or a settlement."""
+    books = (application.book, application.referral_book.index, application.settlement_book.index)
 
     def find(move: str) -> int | None:
         return next((found for book in books if (found := book.index_of(move)) is not None), None)

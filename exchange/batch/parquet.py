@@ -6,7 +6,7 @@ Source: Apache Parquet format 2.x, `parquet.thrift` and "File format".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from exchange.contract.model import Contract
 from exchange.contract.physical import conform
 from exchange.errors import MalformedError
 
-_BATCH: Final = 1 << 19
+_BATCH: Final = 1 << 17
 _BUFFER: Final = 1 << 20
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
@@ -101,7 +101,7 @@ def _is_harmless(declared: Declared, size: int) -> bool:
 def read_groups(
     source: Source, contract: Contract, limit: Limits, footer: Footer | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows as batches of at most 2^19, in bounded memory; strings with dictionaries stay dictionaries.
+    """The rows as batches of at most 2^17, in bounded memory; strings with dictionaries stay dictionaries.
 
     `footer` is what `inspect` gave for the same bytes; without it they are inspected first.
     Raises MalformedError and SchemaMismatchError.
@@ -120,6 +120,16 @@ def read_groups(
     with file:
         while (batch := _next(batches)) is not None:
             yield batch
+
+
+def read_small(source: bytes, footer: Footer) -> Sequence[pa.RecordBatch]:
+    """All rows of a small file that `inspect` has passed; nothing is said about its columns.
+
+    Raises MalformedError.
+    """
+    with foreign("the Parquet file"):
+        file = pq.ParquetFile(pa.BufferReader(source), metadata=footer.metadata)
+        return file.read(use_threads=False).to_batches()  # type: ignore[no-any-return]
 
 
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:

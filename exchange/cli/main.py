@@ -18,12 +18,15 @@ from exchange.cli import (
     federation,
     hub,
     key,
+    lists,
     operate,
     partner,
     patrol,
+    reconcile,
     referral,
     river,
     search,
+    settle,
     verify,
 )
 from exchange.errors import HechuanError
@@ -45,6 +48,9 @@ app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
 app.add_typer(patrol.app, name="patrol")
 app.add_typer(river.app, name="river")
+lists.register(reconcile.app)
+app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(settle.app, name="settle")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)

@@ -99,14 +99,7 @@ def _with_places(table: pa.Table, sections: pa.Table) -> pa.Table:
 
 
 def _show_classes(found: pa.Table, keys: Sequence[str], standard: Standard) -> None:
-    table = Table(
-        "断面 section",
-        "时间 time",
-        "类别 class",
-        "评价 verdict",
-        "主要污染物 main (倍 times over)",
-        box=box.SIMPLE_HEAD,
-    )
+    table = _table("断面 section", "时间 time", "类别 class", "评价 verdict", "主要污染物 main (倍 times)")
     for row in found.slice(max(0, found.num_rows - _SHOWN)).to_pylist():
         words = section_wording(row["level"], standard)
         main = "、".join(
@@ -128,15 +121,7 @@ def _show_classes(found: pa.Table, keys: Sequence[str], standard: Standard) -> N
 
 def _show_rivers(monthly: pa.Table, standard: Standard) -> None:
     latest = pc.max(monthly["month"]).as_py()
-    table = Table(
-        f"河流 river {latest}",
-        "断面 sections",
-        "Ⅰ–Ⅲ",
-        "劣Ⅴ",
-        "评价 verdict",
-        "主要污染物 main",
-        box=box.SIMPLE_HEAD,
-    )
+    table = _table(f"河流 river {latest}", "断面 sections", "Ⅰ–Ⅲ", "劣Ⅴ", "评价 verdict", "主要污染物 main")
     for each in river_verdicts(monthly.filter(pc.equal(monthly["month"], latest)), standard):
         main = "、".join(standard.item(code).zh for code in each.main)
         words = each.wording
@@ -163,15 +148,7 @@ def trend(
     """Seasonal Kendall test and Sen's slope of monthly means, from three years on. 趋势分析。"""
     monthly = means(decoded(Reader(home, hub, as_of).read(source, "water-quality")), ["section_code"])
     standard, found = national_standard(), trends(monthly, alpha)
-    table = Table(
-        "断面 section",
-        "项目 item",
-        "月数 months",
-        "斜率/年 slope a year",
-        "p",
-        "趋势 trend",
-        box=box.SIMPLE_HEAD,
-    )
+    table = _table("断面 section", "项目 item", "月数 months", "斜率/年 slope a year", "p", "趋势 trend")
     words = {"rising": "[red]上升 rising[/]", "falling": "[green]下降 falling[/]", "none": "无显著趋势 none"}
     names = {item.code: f"{item.zh} {item.en}" for item in standard.items}
     for each in found:
@@ -214,7 +191,7 @@ def flux(
     gauged = gauged.filter(pc.equal(gauged["station_code"], station))
     series = read_series(samples, gauged, read_instant(start), read_instant(until))
     found, advice = loads(series), advise(series)
-    table = Table("方法 estimator", "通量 load (t)", "95% 区间 interval", "", box=box.SIMPLE_HEAD)
+    table = _table("方法 estimator", "通量 load (t)", "95% 区间 interval", "")
     for each in found:
         mark = "[green]✓ 推荐 suits[/]" if each.method is advice.method else ""
         table.add_row(
@@ -275,32 +252,30 @@ def forecast_command(
 
 
 def _show_forecast(found: pa.Table) -> None:
-    table = Table(
-        "断面 section",
+    """A row a section; below its arrival the earliest and the latest, all in Beijing time."""
+    names = (
+        "断面\nsection",
         "km",
-        "到达 arrives",
-        "峰现 peak",
-        "通过 passed",
-        "峰值 mg/L",
-        "超限 over the limit",
-        box=box.SIMPLE_HEAD,
+        "到达 早 晚\narrives",
+        "峰现\npeak",
+        "通过\npassed",
+        "峰值\nmg/L",
+        "超限\nover limit",
     )
+    table = _table(*names)
     for row in found.to_pylist():
-        between = f"{_when(row['earliest'])} – {_when(row['latest'])}"
         over = (
-            f"{_when(row['over_from'])} – {_when(row['over_until'])}"
+            f"{_when(row['over_from'])}\n{_when(row['over_until'])}"
             if row["over_from"]
             else "[green]不超 never[/]"
         )
-        peak = f"{row['peak_mgl'] + row['background_mgl']:.3g}"
-        arrives = f"{_when(row['arrives'])}\n[dim]{between}[/]"
         table.add_row(
             escape(row["section"]),
             f"{row['km']:.1f}",
-            arrives,
+            f"{_when(row['arrives'])}\n[dim]{_when(row['earliest'])}\n{_when(row['latest'])}[/]",
             _when(row["peak_at"]),
             _when(row["passes"]),
-            peak,
+            f"{row['peak_mgl'] + row['background_mgl']:.3g}",
             over,
         )
     out.print(table)
@@ -342,7 +317,7 @@ def trace_command(
 
 
 def _show_suspects(found: Sequence[Candidate]) -> None:
-    table = Table("", "对象 suspect", "km · h", "得分 score", "理由 reasons", box=box.SIMPLE_HEAD)
+    table = _table("", "对象\nsuspect", "km · h", "得分\nscore", "理由 reasons")
     for rank, each in enumerate(found[:_SHOWN], 1):
         name = f"{escape(each.source.name)}\n[dim]{escape(each.source.code)} {each.source.kind}[/]"
         table.add_row(
@@ -380,7 +355,7 @@ def match(
     reader = Reader(home, hub, as_of)
     tables = [decoded(reader.read(source, "monitoring-section")) for source in (ours, theirs)]
     found = propose(tables[0], tables[1], least)
-    table = Table("本方 ours", "对方 theirs", "得分 score", "理由 reasons", box=box.SIMPLE_HEAD)
+    table = _table("本方 ours", "对方 theirs", "得分\nscore", "理由 reasons")
     for each in found[:_SHOWN]:
         names = [f"{escape(side.name)}\n[dim]{side.code}[/]" for side in (each.ours, each.theirs)]
         table.add_row(*names, f"{each.score:.2f}", f"{escape(each.zh)}\n[dim]{escape(each.en)}[/]")
@@ -417,6 +392,14 @@ def _network(
 
 def _standard(limits: Path | None) -> Standard:
     return load_standard(limits.read_bytes()) if limits else national_standard()
+
+
+def _table(*columns: str) -> Table:
+    """Columns that fold where they must, and fit 80 characters."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _number(text: str) -> float:

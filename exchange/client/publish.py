@@ -194,12 +194,16 @@ def _send(
 ) -> Published:
     payload = canonical(manifest.to_json())
     envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
+
+    def send() -> exchange_pb2.PublishResponse:
+        messages = _messages(envelope, data, progress, witnesses)
+        if len(data) > _CHUNK:
+            return client.exchange.Publish(messages, timeout=_DEADLINE_SECONDS)
+        (message,) = messages
+        return client.publish_one(message, timeout=_DEADLINE_SECONDS)
+
     try:
-        response = retried(
-            lambda: client.exchange.Publish(
-                _messages(envelope, data, progress, witnesses), timeout=_DEADLINE_SECONDS
-            )
-        )
+        response = retried(send)
     except ReplayError as error:
         return _held(client, manifest, error)
     verified = verify_receipt_text(response.receipt, client.profile.log_keys)

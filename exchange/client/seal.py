@@ -157,9 +157,8 @@ def _check(table: pa.Table, contract: Contract) -> None:
     check = CompiledCheck(contract, {})
     run = check.start()
     batches = [cast(batch, contract) for batch in table.combine_chunks().to_batches()]
-    for batch in batches:
-        run.feed(batch)
-    found = run.finish(lambda: iter(batches)).violations.to_pylist()
+    run.feed_all(batches)
+    found = run.finish(lambda: batches).violations.to_pylist()
     rules = {rule.id: rule for rule in contract.rules}
     hidden = set(contract.sealed_columns)
     broken = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import grpc
 
@@ -17,13 +17,17 @@ from exchange.v1 import (
     agreement_pb2_grpc,
     catalog_pb2,
     catalog_pb2_grpc,
+    exchange_pb2,
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
     referral_pb2_grpc,
     seal_pb2_grpc,
+    settlement_pb2_grpc,
     steward_pb2_grpc,
 )
+
+_PUBLISH: Final = "/exchange.v1.ExchangeService/Publish"
 
 
 class Session(AbstractContextManager["Session"]):
@@ -33,11 +37,20 @@ class Session(AbstractContextManager["Session"]):
         self.profile = profile
         self.channel = channel
         self.exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
+        # Publish with one message: the same on the wire, and without a thread that feeds a stream
+        self.publish_one: grpc.UnaryUnaryMultiCallable[
+            exchange_pb2.PublishRequest, exchange_pb2.PublishResponse
+        ] = channel.unary_unary(
+            _PUBLISH,
+            request_serializer=exchange_pb2.PublishRequest.SerializeToString,
+            response_deserializer=exchange_pb2.PublishResponse.FromString,
+        )
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.member = member_pb2_grpc.MemberServiceStub(channel)
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
+        self.settlement = settlement_pb2_grpc.SettlementServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
         self.steward = steward_pb2_grpc.StewardServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it

@@ -3,8 +3,7 @@
 A `CompiledCheck` is built once per contract and may be used from any thread; each batch has its own `Run`:
 
     run = check.start()
-    for batch in batches:
-        run.feed(batch)
+    run.feed_all(batches)
     result = run.finish(lambda: batches)
 
 Rules run as vector kernels over whole slices of a batch, never row by row.
@@ -12,12 +11,13 @@ Rules run as vector kernels over whole slices of a batch, never row by row.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,9 @@ _THREADS: Final = 2
 _DAY: Final = 86_400_000_000
 _NOTHING: Final = VIOLATIONS.empty_table()
 _NO_ROWS: Final = pa.array([], pa.int64())
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+_Examined = tuple[pa.RecordBatch, Frame, list[tuple[Rule, Bools]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,7 @@ class CompiledCheck:
     def run(self, batches: Callable[[], Iterable[pa.RecordBatch]]) -> CheckResult:
         """Check all of one batch that can be read as often as needed."""
         run = self.start()
-        for batch in batches():
-            run.feed(batch)
+        run.feed_all(batches())
         return run.finish(batches)
 
     def spotless(self, rows: pa.RecordBatch) -> Sequence[CheckResult | None]:
@@ -182,18 +184,15 @@ class Run:
         `typed_violations` are those of `exchange.contract.text.from_text` for these rows.
         Raises MalformedError and SchemaMismatchError.
         """
-        batch = self._check.cast(batch)
         if typed_violations is not None:
             self._findings.add_listed(typed_violations, self._rows)
-        slices = [batch.slice(start, _SLICE) for start in range(0, batch.num_rows, _SLICE)]
-        examined = map(self._examine, slices) if len(slices) < 2 else _pool().map(self._examine, slices)
-        for part, (frame, found) in zip(slices, examined, strict=True):
-            for rule, hit in found:
-                self._findings.add(rule, hit, part, self._rows)
-            for key in self._keys:
-                key.feed(part, frame)
-            self._widen_period(frame)
-            self._rows += part.num_rows
+        for part in _slices(batch):
+            self._take(self._examine(part))
+
+    def feed_all(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """`feed` each of them: some are examined side by side, while the next is being read."""
+        for examined in _ahead(self._examine, (part for batch in batches for part in _slices(batch))):
+            self._take(examined)
 
     def add_violations(self, listed: pa.Table) -> None:
         """Take violations found while reading text; their rows are numbered from the start of the batch."""
@@ -232,9 +231,19 @@ class Run:
             complete=complete,
         )
 
-    def _examine(self, part: pa.RecordBatch) -> tuple[Frame, list[tuple[Rule, Bools]]]:
+    def _examine(self, part: pa.RecordBatch) -> _Examined:
+        part = self._check.cast(part)
         frame = frame_of(part, self._check.memory)
-        return frame, list(self._check.violations(frame))
+        return part, frame, list(self._check.violations(frame))
+
+    def _take(self, examined: _Examined) -> None:
+        part, frame, found = examined
+        for rule, hit in found:
+            self._findings.add(rule, hit, part, self._rows)
+        for key in self._keys:
+            key.feed(part, frame)
+        self._widen_period(frame)
+        self._rows += part.num_rows
 
     def _widen_period(self, frame: Frame) -> None:
         name = self._check.contract.time_column
@@ -261,6 +270,21 @@ class Run:
         column = self._check.contract.column(self._check.contract.time_column or "")
         scale = _DAY if column.logical_type == "date" else 1
         return instant_of(self._period[0] * scale), instant_of(self._period[1] * scale)
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(start, _SLICE) for start in range(0, batch.num_rows, _SLICE))
+
+
+def _ahead(act: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """`map` in threads of their own, a few items ahead of who takes the results."""
+    waiting: deque[Future[_R]] = deque()
+    for item in items:
+        waiting.append(_pool().submit(act, item))
+        if len(waiting) > _THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @cache

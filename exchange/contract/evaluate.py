@@ -60,9 +60,8 @@ def truth(node: Expression, frame: Frame, want: bool = True) -> Bools:
     product = frame.product(node.ordered_columns)
     if product is None:
         return _TRUTHS[type(node)](node, frame, want)
-    small = product.frame
     key = None if product.key is None else (id(node), want, product.key)
-    table = frame.memory.recall(key, lambda: _TRUTHS[type(node)](node, small, want))
+    table = frame.memory.recall(key, lambda: _TRUTHS[type(node)](node, product.frame, want))
     return table.take(product.index) if table.any() else np.zeros(frame.rows, np.bool_)
 
 
@@ -134,11 +133,14 @@ def numbers(node: Expression, frame: Frame) -> Numbers:
     product = frame.product(node.ordered_columns)
     if product is None:
         return _numbers(node, frame)
-    small = product.frame
     key = None if product.key is None else (id(node), product.key)
-    table = frame.memory.recall(key, lambda: _numbers(node, small))
-    data = np.broadcast_to(table.data, (small.rows,)).take(product.index)
+    table = frame.memory.recall(key, lambda: _spread(_numbers(node, product.frame), product.frame))
+    data = table.data.take(product.index)
     return Numbers(data, None if table.valid is None else table.valid.take(product.index))
+
+
+def _spread(found: Numbers, frame: Frame) -> Numbers:
+    return Numbers(np.broadcast_to(found.data, (frame.rows,)), found.valid)
 
 
 def _numbers(node: Expression, frame: Frame) -> Numbers:

@@ -7,7 +7,7 @@ Vocabularies of a few short strings carry a key, by which answers are remembered
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -27,6 +27,7 @@ _MAX_PRODUCT: Final = 1 << 16
 _MAX_KEY_VALUES: Final = 64
 _MAX_KEY_BYTES: Final = 4096
 _MAX_MEMORIES: Final = 20_000
+_NO_WORDS: Final = pa.array([], pa.string())
 
 
 @dataclass(slots=True)
@@ -57,11 +58,42 @@ class Codes:
 Series = Numbers | Text | Codes
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a column of small batches has held so far, and the code of each."""
+
+    codes: Mapping[str | None, int]
+    vocabulary: pa.StringArray
+    key: Hashable
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> Words:
+        """In the order given, each once; NULL has the code after the last."""
+        key = tuple(dict.fromkeys(words))
+        codes: dict[str | None, int] = {word: code for code, word in enumerate(key)}
+        return cls(codes | {None: len(key)}, pa.array(key, pa.string()), key)
+
+
 class Memory:
     """Answers kept from batch to batch; forgets everything when full."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, Any] = {}
+        self._words: dict[str, Words] = {}
+
+    def coded(self, name: str, array: pa.StringArray) -> Codes | None:
+        """A few strings of a column as codes into all that it has held; None where those are too many.
+
+        Small batches differ in which words they hold, and share what they may hold: so answers are found again.
+        """
+        known, given = self._words.get(name) or Words.of(()), array.to_pylist()
+        if not known.codes.keys() >= set(given):
+            known = Words.of((*known.vocabulary.to_pylist(), *(word for word in given if word is not None)))
+            if len(known.vocabulary) > _MAX_KEY_VALUES or known.vocabulary.nbytes > _MAX_KEY_BYTES:
+                return None
+            self._words[name] = known
+        codes = np.array([known.codes[word] for word in given], np.int32)
+        return Codes(codes, known.vocabulary, known.key, array.null_count > 0)
 
     def recall(self, key: Hashable | None, make: Callable[[], _T]) -> _T:
         """The answer kept under `key`, or a new one; never kept under None."""
@@ -78,11 +110,20 @@ class Memory:
 
 @dataclass(slots=True)
 class Product:
-    """Every combination of some vocabularies as a frame, and where in it each row of the batch lies."""
+    """Every combination of some vocabularies, and where among them each row of the batch lies."""
 
-    frame: Frame
+    parts: Mapping[str, Codes]
+    memory: Memory
     key: Hashable | None
     index: Ints
+    _frame: Frame | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """The combinations as rows; made when first asked for, and for most batches the answers are remembered."""
+        if self._frame is None:
+            self._frame = _combinations(self.parts, self.memory)
+        return self._frame
 
 
 @dataclass(slots=True)
@@ -107,15 +148,23 @@ def frame_of(batch: pa.RecordBatch, memory: Memory) -> Frame:
     Sealed columns (binary) are left out: no rule can look at them.
     """
     columns = {
-        name: series_of(array)
+        name: _few_words(name, array, memory) or series_of(array)
         for name, array in zip(batch.schema.names, batch.columns, strict=True)
         if not pa.types.is_binary(array.type)
     }
     return Frame(batch.num_rows, columns, memory)
 
 
+def _few_words(name: str, array: pa.Array, memory: Memory) -> Codes | None:
+    if isinstance(array, pa.StringArray) and array.null_count < len(array) <= _FEW:
+        return memory.coded(name, array)
+    return None
+
+
 def series_of(array: pa.Array) -> Series:
     """Lay one column out."""
+    if isinstance(array, pa.StringArray) and array.null_count == len(array):
+        return Codes(np.zeros(len(array), np.int32), _NO_WORDS, (), len(array) > 0)
     if isinstance(array, pa.DictionaryArray):
         if len(array.dictionary) <= len(array) + _MAX_KEY_VALUES:
             return _codes(array)
@@ -162,27 +211,31 @@ def _raw(array: pa.Array) -> npt.NDArray[Any]:
 
 
 def _product(frame: Frame, names: tuple[str, ...]) -> Product | None:
-    parts: list[Codes] = []
+    parts: dict[str, Codes] = {}
     for name in names:
         series = frame.columns[name]
         if not isinstance(series, Codes):
             return None
-        parts.append(series)
-    sizes = [len(part.vocabulary) + 1 for part in parts]
-    count = math.prod(sizes)
-    if not parts or (count > _MAX_PRODUCT and len(parts) > 1):
+        parts[name] = series
+    sizes = [len(part.vocabulary) + 1 for part in parts.values()]
+    if not parts or (math.prod(sizes) > _MAX_PRODUCT and len(parts) > 1):
         return None
-    key = None if any(part.key is None for part in parts) else (names, *(part.key for part in parts))
-    index = parts[0].codes
+    keys = tuple(part.key for part in parts.values())
+    first, *others = parts.values()
+    index = first.codes
+    for part in others:
+        index = index.astype(np.int32, copy=False) * np.int32(len(part.vocabulary) + 1)
+        index += part.codes.astype(np.int32, copy=False)
+    return Product(parts, frame.memory, None if None in keys else (names, *keys), index)
+
+
+def _combinations(parts: Mapping[str, Codes], memory: Memory) -> Frame:
+    sizes = [len(part.vocabulary) + 1 for part in parts.values()]
+    ahead, behind = 1, math.prod(sizes)
     columns: dict[str, Series] = {}
-    ahead, behind = 1, count
-    for position, (name, part, size) in enumerate(zip(names, parts, sizes, strict=True)):
-        if position:
-            index = index.astype(np.int32, copy=False) * np.int32(size) + part.codes.astype(
-                np.int32, copy=False
-            )
+    for (name, part), size in zip(parts.items(), sizes, strict=True):
         behind //= size
         places = np.tile(np.repeat(np.arange(size, dtype=np.int32), behind), ahead)
         columns[name] = Text(part.vocabulary.take(pa.array(places, mask=places == size - 1)))
         ahead *= size
-    return Product(Frame(count, columns, frame.memory), key, index)
+    return Frame(ahead, columns, memory)

@@ -176,8 +176,8 @@ def hash_rows(frame: Frame, names: list[str]) -> tuple[Hashes, Bools | None]:
     hashes = np.full(frame.rows, _SEED)
     valid: Bools | None = None
     if product is not None:
-        small, key = product.frame, None if product.key is None else ("hash", product.key)
-        table = frame.memory.recall(key, lambda: _combined(small, coded))
+        key = None if product.key is None else ("hash", product.key)
+        table = frame.memory.recall(key, lambda: _combined(product.frame, coded))
         _mix(hashes, table.take(product.index))
     for name in names:
         series = frame.columns[name]

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -111,12 +112,16 @@ def arrange(batch: pa.RecordBatch, contract: Contract) -> pa.RecordBatch:
                 said = f"column {column.name} does not fit {column.arrow_type}: {str(error)[:200]}"
                 failed.append(FieldViolation(column.name, "wrong_type", said))
         if array is None:
-            array = pa.nulls(batch.num_rows, column.arrow_type)
+            array = _nulls(batch.num_rows, column.arrow_type)
         arrays.append(array)
         fields.append(pa.field(column.name, array.type))
     if failed:
         raise SchemaMismatchError(failed[0].description, violations=failed)
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+# columns that a file leaves out are the same from slice to slice
+_nulls = lru_cache(32)(pa.nulls)
 
 
 def _cast(array: pa.Array, column: Column) -> pa.Array:

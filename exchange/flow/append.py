@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Draft:
     key: IdempotencyKey | None = None
     # Small objects, (data, digest), that the entry speaks of; large ones are stored by the caller.
     objects: tuple[tuple[bytes, str], ...] = ()
+    # Its key was looked up after this process appended last: only another process can have entered it since.
+    looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ class Appender:
         clock: Clock,
         group_max: int,
         on_append: Callable[[Sequence[Record]], None] = lambda records: None,
+        group_wait: float = 0.0,
     ) -> None:
+        """A group has at most `group_max` jobs, and waits `group_wait` seconds for as many as the last one had."""
         self._ledger = ledger
         self._objects = objects
         self._log = log
@@ -98,6 +103,7 @@ class Appender:
         self._clock = clock
         self._group_max = group_max
         self._on_append = on_append
+        self._group_wait = group_wait
         self._edge = RightEdge()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
@@ -130,18 +136,24 @@ class Appender:
         self._thread.join()
 
     def _run(self) -> None:
-        running = True
+        running, expected = True, 1
         while running:
-            jobs: list[_Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) >= self._group_max or self._jobs.empty():
-                    break
-                job = self._jobs.get()
-            running = job is not None
+            waiting = self._waiting(expected)
+            jobs = [job for job in waiting if job is not None]
+            running, expected = len(jobs) == len(waiting), len(jobs)
             if jobs:
                 self._group(jobs)
+
+    def _waiting(self, expected: int) -> list[_Job | None]:
+        """What waits, at least one; None, which is the end, only as the last."""
+        jobs, deadline = [self._jobs.get()], time.monotonic() + self._group_wait
+        while jobs[-1] is not None and len(jobs) < self._group_max:
+            left = deadline - time.monotonic() if len(jobs) < expected else 0
+            try:
+                jobs.append(self._jobs.get(left > 0, left))
+            except queue.Empty:
+                break
+        return jobs
 
     def _group(self, jobs: Sequence[_Job]) -> None:
         ready: list[tuple[Draft, Future[Appended]]] = []
@@ -163,7 +175,10 @@ class Appender:
     def _commit(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
         self._objects.put_many([item for draft in drafts for item in draft.objects])
         with self._ledger.sequence() as turn:  # (0)
-            known = turn.batches_by_key(draft.key for draft in drafts if draft.key)
+            alone = turn.size == self._edge.size
+            known = turn.batches_by_key(
+                draft.key for draft in drafts if draft.key and not (alone and draft.looked_up)
+            )
             fresh = _first_of_each(drafts, known)  # (1)
             edge = self._edge if self._edge.size == turn.size else load_edge(turn.size, turn.tile)
             entries, records, grown, tiles = self._form([drafts[i] for i in fresh], turn, edge)  # (2)

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exchange.batch.manifest import Kind, Manifest, MediaType, format_instant
-from exchange.batch.parquet import inspect, read_groups
+from exchange.batch.parquet import inspect, read_groups, read_small
 from exchange.batch.text import encode_text
 from exchange.contract.check import CheckResult, CompiledCheck
 from exchange.contract.model import Contract, Rule, Severity
@@ -106,13 +106,17 @@ def check_single_rows(
         try:
             footer = inspect(source, limit)
             if footer.rows == manifest.rows == 1 and not check.contract.sealed_columns:
-                rows.extend((at, batch) for batch in read_groups(source, check.contract, limit, footer))
+                rows.extend((at, batch) for batch in read_small(source, footer))
         except InvalidInputError:
             continue
     checked: list[Checked | None] = [None] * len(batches)
     for same in _alike(rows):
         whole = pa.Table.from_batches([batch for _, batch in same]).combine_chunks().to_batches()[0]
-        for (at, _), result in zip(same, check.spotless(whole), strict=True):
+        try:
+            results = check.spotless(whole)
+        except InvalidInputError:
+            continue
+        for (at, _), result in zip(same, results, strict=True):
             if result is not None and _fits_period(result, batches[at][1]):
                 checked[at] = _as_sent(*batches[at], check, result)
     return checked
@@ -148,9 +152,7 @@ def _check_parquet(source: Path | bytes, manifest: Manifest, check: CompiledChec
     if footer.rows != manifest.rows:
         raise InvalidInputError(f"the batch has {footer.rows} rows, its manifest says {manifest.rows}")
     run = check.start()
-    for batch in read_groups(source, check.contract, limit, footer):  # (6)
-        check_seals(batch, manifest)
-        run.feed(batch)
+    run.feed_all(_sealed(read_groups(source, check.contract, limit, footer), manifest))  # (6)
     result = run.finish(lambda: read_groups(source, check.contract, limit, footer))
     _check_period(result, manifest)
     return _as_sent(source, manifest, check, result)
@@ -167,9 +169,7 @@ def _encode_and_check(
         if manifest.rows is not None and encoded.rows != manifest.rows:
             raise InvalidInputError(f"the batch has {encoded.rows} rows, its manifest says {manifest.rows}")
         run = check.start()
-        for batch in read_groups(target, check.contract, limit):
-            check_seals(batch, manifest)
-            run.feed(batch)
+        run.feed_all(_sealed(read_groups(target, check.contract, limit), manifest))
         run.add_violations(encoded.violations)
         result = run.finish(lambda: read_groups(target, check.contract, limit))
         _check_period(result, manifest)
@@ -218,6 +218,12 @@ def check_seals(batch: pa.RecordBatch, manifest: Manifest) -> None:
                     f"列 {name} 未密封 / column {name} is not sealed under the manifest's key",
                     violations=[FieldViolation(name, "seal", "seal it before publishing, or leave it empty")],
                 )
+
+
+def _sealed(batches: Iterable[pa.RecordBatch], manifest: Manifest) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        check_seals(batch, manifest)
+        yield batch
 
 
 def _fits_period(result: CheckResult, manifest: Manifest) -> bool:

@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from exchange.agreement.terms import Terms
@@ -31,7 +32,7 @@ from exchange.ports import (
     StatementRecord,
     VerdictRecord,
 )
-from exchange.trust.envelope import Envelope, canonical
+from exchange.trust.envelope import Envelope, canonical, parse_canonical
 from exchange.trust.seal import Recipient
 
 VERSION: Final = 1
@@ -148,6 +149,15 @@ def entry_bytes(body: Body, hub: str, recorded_at: datetime) -> bytes:
     return canonical({**body, "hub": hub, "recorded_at": format_instant(recorded_at), "v": VERSION})
 
 
+@lru_cache(1024)
+def manifest_of(payload: bytes) -> Manifest:
+    """The manifest that a batch's publisher signed; raises MalformedError, LimitExceededError.
+
+    It is asked for when a batch is admitted and again when it is entered.
+    """
+    return Manifest.from_json(parse_canonical(payload))
+
+
 def record_of(entry: Entry) -> Record:
     """Derive the index row from an entry's bytes; raises StorageError where they are not an entry."""
     try:
@@ -228,8 +238,7 @@ def _statement(kind: EntryKind, body: Body, index: int, recorded_at: datetime) -
 
 
 def _batch(body: Body, index: int, recorded_at: datetime) -> BatchRecord:
-    payload = base64.b64decode(body["envelope"]["payload"])
-    manifest = Manifest.from_json(json.loads(payload))
+    manifest = manifest_of(base64.b64decode(body["envelope"]["payload"]))
     stored, verdict = body["object"], body["verdict"]
     period = verdict["period"]
     return BatchRecord(

@@ -13,7 +13,8 @@ from typing import Final
 
 from exchange.ids import AgencyId
 from exchange.ports import EntryKind
-from exchange.referral.move import MOVE_TYPE, Move
+from exchange.referral import move as referral
+from exchange.settlement import move as settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,16 @@ class Form:
 
 
 def _referral(payload: bytes) -> Stated:
-    move = Move.parse(payload)
+    move = referral.Move.parse(payload)
     return Stated(move.referral, move.parties, move.by, move.at)
 
 
-FORMS: Final[Mapping[EntryKind, Form]] = {EntryKind.REFERRAL: Form(MOVE_TYPE, _referral)}
+def _settlement(payload: bytes) -> Stated:
+    move = settlement.Move.parse(payload)
+    return Stated(move.settlement, move.parties, move.by, move.at)
+
+
+FORMS: Final[Mapping[EntryKind, Form]] = {
+    EntryKind.REFERRAL: Form(referral.MOVE_TYPE, _referral),
+    EntryKind.SETTLEMENT: Form(settlement.MOVE_TYPE, _settlement),
+}

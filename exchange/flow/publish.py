@@ -21,7 +21,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,12 +38,12 @@ from exchange.errors import (
 )
 from exchange.flow.append import Appended, Appender, Draft, answer_known
 from exchange.flow.check import Checked, check_batch, check_single_rows
-from exchange.flow.entry import batch_body
+from exchange.flow.entry import batch_body, manifest_of
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.ids import AgencyId, ContractRef, digest_of
 from exchange.ports import Clock, LedgerStore, ObjectStore
 from exchange.settings import Limit
-from exchange.trust.envelope import Envelope, parse_canonical, verify_signers
+from exchange.trust.envelope import Envelope, verify_signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +146,13 @@ class Publisher:
         if len(envelope_bytes) > self.limit.envelope_bytes:
             raise LimitExceededError(f"a manifest envelope has at most {self.limit.envelope_bytes} bytes")
         envelope = Envelope.from_json_bytes(envelope_bytes)
-        payload, signers = verify_signers(
+        signers = verify_signatures(
             envelope, PAYLOAD_TYPE, lambda key_id: self._keys.resolve(caller, key_id)
         )  # (1)
-        manifest = Manifest.from_json(parse_canonical(payload))
+        manifest = manifest_of(envelope.payload)
         check_manifest(manifest, caller, self._clock.now(), self.limit)  # (2)
         contract = self._contracts.get(manifest.contract)
-        batch_id = digest_of(payload)
+        batch_id = digest_of(envelope.payload)
         known = None if self._is_small(manifest) else self._known(manifest, batch_id)  # (3)
         if isinstance(known, Exception):
             raise known
@@ -194,7 +194,8 @@ class Publisher:
                 open_items.setdefault(each.contract.ref, []).append(at)
         for mine in open_items.values():
             found.update(zip(mine, self._draft_alike([items[at] for at in mine]), strict=True))
-        return [found[at] for at in range(len(items))]
+        outcomes = [found[at] for at in range(len(items))]
+        return [replace(each, looked_up=True) if isinstance(each, Draft) else each for each in outcomes]
 
     def _draft_alike(self, items: Sequence[_Small]) -> Iterator[Draft | Exception]:
         """Drafts of small batches under one contract."""

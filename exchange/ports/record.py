@@ -22,11 +22,12 @@ class EntryKind(StrEnum):
     RECIPIENT = "recipient"
     VERDICT = "verdict"
     REFERRAL = "referral"
+    SETTLEMENT = "settlement"
 
     @property
     def is_statement(self) -> bool:
         """Whether such entries are statements; see StatementRecord."""
-        return self is EntryKind.REFERRAL
+        return self in (EntryKind.REFERRAL, EntryKind.SETTLEMENT)
 
 
 @dataclass(frozen=True, slots=True)

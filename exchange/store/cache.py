@@ -23,17 +23,18 @@ _PARTIAL: Final = ".partial"
 
 
 class ObjectCache:
-    """Files by digest, at most `limit` bytes of them beside those in use."""
+    """Files by digest, at most `limit` bytes of them beside those in use; after a restart only where `kept`."""
 
-    def __init__(self, root: Path, limit: int) -> None:
+    def __init__(self, root: Path, limit: int, kept: bool = True) -> None:
         self._limit = limit
+        self._kept = kept
         self._directory = self._take_slot(root)
         self._mutex = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
         self._pinned: Counter[str] = Counter()
         self._sizes: OrderedDict[str, int] = OrderedDict()
         for path in sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime):
-            if _HEX.fullmatch(path.name):
+            if kept and _HEX.fullmatch(path.name):
                 self._sizes[f"sha256:{path.name}"] = path.stat().st_size
             else:
                 path.unlink()
@@ -83,8 +84,9 @@ class ObjectCache:
         scratch = self._directory / f"{uuid.uuid4().hex}{_PARTIAL}"
         try:
             load(scratch)
-            with scratch.open("rb") as file:
-                os.fsync(file.fileno())
+            if self._kept:
+                with scratch.open("rb") as file:
+                    os.fsync(file.fileno())
             size = scratch.stat().st_size
             scratch.rename(path)
         finally:

@@ -44,7 +44,7 @@ def open_objects(settings: Store, directory: Path) -> PosixObjectStore | S3Objec
     """The bucket that `settings.objects` names, or files in `directory`; raises InvalidInputError."""
     if not settings.objects:
         directory.mkdir(parents=True, exist_ok=True)
-        return PosixObjectStore(directory)
+        return PosixObjectStore(directory, settings)
     address = urlsplit(settings.objects)
     options = dict(parse_qsl(address.query, strict_parsing=True) if address.query else ())
     if address.scheme != "s3" or not address.netloc or options.keys() - _OPTIONS or address.fragment:

@@ -1,62 +1,65 @@
 """Objects as files: `<root>/objects/ab/cd/<hex>`, written under `<root>/incoming` and moved into place.
 
-Large objects are fsynced one by one. Small ones become durable in groups through a journal (one fsync a group) and
-visible right after; once a journal is long enough, the file system is synced behind it and it goes. A name under
-`objects` therefore always stands for bytes that survive a power cut, in their own file or in a journal.
+A name under `objects` always stands for bytes that survive a power cut. What comes in groups and is small goes into
+`<root>/objects.sqlite` instead, and is written out, under `<root>/unpacked`, for those who need a file.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import hashlib
 import os
 import re
 import shutil
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from exchange.errors import NotFoundError, StorageError, UnavailableError
 from exchange.ids import parse_digest
-from exchange.store.journal import Journal, abandoned, is_journal, replay, sync_directory
+from exchange.settings import Store
+from exchange.store.cache import ObjectCache
+from exchange.store.journal import abandoned, replay
+from exchange.store.small import SmallObjects
 
 _SMALL_BYTES: Final = 256 << 10
-_JOURNAL_BYTES: Final = 16 << 20
-_JOURNAL_OBJECTS: Final = 4096
+_DEFAULTS: Final = Store()
 _HEX = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 
 
 class PosixObjectStore:
-    """ObjectStore on a local or network file system with rename, fsync and flock."""
+    """ObjectStore on a local file system with rename, fsync and flock; processes of one machine may share it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, settings: Store = _DEFAULTS) -> None:
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._lock_file = root / "objects.lock"
-        self._mutex = threading.Lock()
-        self._journal: Journal | None = None
-        self._settling: threading.Thread | None = None
         # shards whose own names are known to be durable
         self._durable: set[Path] = set()
         with _explained("open the object store"):
             for directory in (self._objects, self._incoming):
                 directory.mkdir(parents=True, exist_ok=True)
             self._lock_file.touch()
-            sync_directory(root)
+            self._small = SmallObjects(root / "objects.sqlite", settings)
+            self._unpacked = ObjectCache(root / "unpacked", settings.cache_bytes, kept=False)
+            _sync_directory(root)
             self._recover()
 
     def put_file(self, path: Path, digest: str) -> None:
         target = self._path(digest)
         with _explained(f"store {digest}"):
-            if self._touch(target, path.stat().st_size):
+            size = path.stat().st_size
+            if self._touch(target, size):
                 self._sync_object(target)
+                path.unlink()
+                return
+            if size <= _SMALL_BYTES and self._small.touch(digest, size):
                 path.unlink()
                 return
             _sync_file(path)
@@ -86,34 +89,46 @@ class PosixObjectStore:
                 elif len(data) <= _SMALL_BYTES:
                     small[digest] = data
                 else:
-                    self._move(self._written(data, sync=True), target)
+                    self._move(self._written(data), target)
                     self._sync_shard(target.parent)
         if small:
-            with _explained(f"store {len(small)} objects"):
-                self._put_small([(data, digest) for digest, data in small.items()])
+            self._small.put([(data, digest) for digest, data in small.items()])
 
     def read(self, digest: str) -> bytes:
-        with _explained(f"read {digest}"):
-            data = self._path(digest).read_bytes()
+        path = self._path(digest)
+        try:
+            with _explained(f"read {digest}"):
+                data = path.read_bytes()
+        except NotFoundError:
+            data = self._small.read(digest)
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
             raise StorageError(f"object {digest} does not have its digest any more")
         return data
 
     def chunks(self, digest: str, offset: int = 0, size: int = 1 << 20) -> Iterator[bytes]:
-        with _explained(f"read {digest}"), self._path(digest).open("rb", buffering=0) as file:
+        path = self._path(digest)
+        if not path.exists():
+            data = self._small.read(digest)
+            yield from (data[start : start + size] for start in range(offset, len(data), size))
+            return
+        with _explained(f"read {digest}"), path.open("rb", buffering=0) as file:
             file.seek(offset)
             while chunk := file.read(size):
                 yield chunk
 
     def local(self, digest: str) -> AbstractContextManager[Path]:
         path = self._path(digest)
-        with _explained(f"read {digest}"):
-            path.stat()
-        return nullcontext(path)
+        if path.exists():
+            return nullcontext(path)
+        return self._unpacked.file(digest, partial(self._unpack, digest))
 
     def size(self, digest: str) -> int:
-        with _explained(f"read {digest}"):
-            return self._path(digest).stat().st_size
+        path = self._path(digest)
+        try:
+            with _explained(f"read {digest}"):
+                return path.stat().st_size
+        except NotFoundError:
+            return self._small.size(digest)
 
     def digests(self) -> Iterator[tuple[str, int, datetime]]:
         with _explained("list the objects"):
@@ -124,38 +139,42 @@ class PosixObjectStore:
                             status = path.stat()
                             stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
                             yield f"sha256:{path.name}", status.st_size, stored_at
+        # one that was put both ways at the same moment is named once
+        yield from (found for found in self._small.digests() if not self._path(found[0]).exists())
 
     def delete(self, digest: str, before: datetime | None = None) -> bool:
         path = self._path(digest)
         with _explained(f"delete {digest}"), self._guarded(fcntl.LOCK_EX), suppress(FileNotFoundError):
             if before is None or path.stat().st_mtime < before.timestamp():
                 path.unlink()
+                self._small.delete(digest, before)
                 return True
-        return False
+        return self._small.delete(digest, before)
 
     def discard_incoming(self, before: datetime) -> int:
         discarded = 0
         with _explained("clear the incoming files"):
-            self._recover()
             for path in sorted(self._incoming.iterdir()):
                 with suppress(FileNotFoundError):
-                    if not is_journal(path) and path.stat().st_mtime < before.timestamp():
+                    if path.stat().st_mtime < before.timestamp():
                         path.unlink()
                         discarded += 1
         return discarded
 
     def close(self) -> None:
-        """Settle what the journal holds. Without it, the next to open the store does that."""
-        with _explained("settle the journal"), self._mutex:
-            journal, self._journal = self._journal, None
-            if self._settling:
-                self._settling.join()
-            if journal:
-                self._settle(journal)
+        """Let go of files and connections."""
+        self._small.close()
+        self._unpacked.close()
 
     def _path(self, digest: str) -> Path:
         name = parse_digest(digest).removeprefix("sha256:")
-        return self._objects / name[:2] / name[2:4] / name
+        # in one piece: this is on the way of every small batch
+        return Path(f"{self._objects}/{name[:2]}/{name[2:4]}/{name}")
+
+    def _unpack(self, digest: str, target: Path) -> None:
+        data = self.read(digest)
+        with _explained(f"unpack {digest}"):
+            target.write_bytes(data)
 
     def _scratch(self) -> Path:
         return self._incoming / uuid.uuid4().hex
@@ -181,15 +200,14 @@ class PosixObjectStore:
         finally:
             os.close(fd)
 
-    def _written(self, data: bytes, sync: bool) -> Path:
+    def _written(self, data: bytes) -> Path:
         scratch = self._scratch()
         fd = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
-            if sync:
-                os.fsync(fd)
+            os.fsync(fd)
         except OSError:
             scratch.unlink()
             raise
@@ -210,51 +228,17 @@ class PosixObjectStore:
         self._sync_shard(target.parent)
 
     def _sync_shard(self, shard: Path) -> None:
-        sync_directory(shard)
+        _sync_directory(shard)
         if shard not in self._durable:
-            sync_directory(shard.parent)
-            sync_directory(self._objects)
+            _sync_directory(shard.parent)
+            _sync_directory(self._objects)
             self._durable.add(shard)
 
-    def _put_small(self, items: Sequence[tuple[bytes, str]]) -> None:
-        with self._mutex:
-            journal = self._journal = self._journal or Journal(self._incoming)
-            try:
-                journal.append(items)
-            except OSError:
-                # its tail is in doubt, what it answered for is not: leave it to be replayed
-                self._journal = None
-                journal.release()
-                raise
-            for data, digest in items:
-                self._move(self._written(data, sync=False), self._path(digest))
-            if journal.bytes > _JOURNAL_BYTES or len(journal.digests) > _JOURNAL_OBJECTS:
-                self._journal = None
-                if self._settling:
-                    self._settling.join()
-                self._settling = threading.Thread(
-                    target=self._settle, args=(journal,), name="settle-objects", daemon=True
-                )
-                self._settling.start()
-
-    def _settle(self, journal: Journal) -> None:
-        try:
-            _sync_file_system(self._objects)
-            journal.remove()
-        except OSError:
-            journal.release()
-
     def _recover(self) -> None:
-        """Put back what a power cut took from journals whose owners are gone."""
+        """Take over what journals of version 0.1 answered for and a power cut may have taken."""
         with abandoned(self._incoming) as journals:
             for journal in journals:
-                for data, digest in replay(journal):
-                    target = self._path(digest)
-                    if not target.exists() or target.read_bytes() != data:
-                        self._move(self._written(data, sync=False), target)
-            if journals:
-                _sync_file_system(self._objects)
-            for journal in journals:
+                self.put_many(list(replay(journal)))
                 journal.unlink()
 
 
@@ -284,16 +268,10 @@ def _sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def _sync_file_system(path: Path) -> None:
-    """Make everything on the file system of `path` durable: one call, however many files wait."""
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:
-        os.sync()
-        return
-    fd = os.open(path, os.O_RDONLY)
+def _sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if syncfs(fd):
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
+        os.fsync(fd)
     finally:
         os.close(fd)

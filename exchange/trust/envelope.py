@@ -35,6 +35,7 @@ __all__ = [
     "parse_canonical",
     "sign",
     "verify",
+    "verify_signatures",
     "verify_signers",
 ]
 
@@ -144,6 +145,13 @@ def verify_signers(
 
     Raises SignatureInvalidError where no signature counts, MalformedError for another type or form.
     """
+    signers = verify_signatures(envelope, payload_type, resolve)
+    parse_canonical(envelope.payload)  # (3)
+    return envelope.payload, signers
+
+
+def verify_signatures(envelope: Envelope, payload_type: str, resolve: Resolve) -> tuple[VerifyKey, ...]:
+    """Steps (1) and (2) of `verify_signers`, for who parses the payload anyway."""
     if envelope.payload_type != payload_type:  # (1)
         raise MalformedError(f"payload is {envelope.payload_type!r}, expected is {payload_type!r}")
     message = pae(payload_type, envelope.payload)
@@ -158,8 +166,7 @@ def verify_signers(
             reasons.append(error.message)
     if not signers:
         raise SignatureInvalidError("; ".join(reasons) or "the envelope is not signed")
-    parse_canonical(envelope.payload)  # (3)
-    return envelope.payload, tuple(signers.values())
+    return tuple(signers.values())
 
 
 def _parse_signature(value: object) -> Signature:

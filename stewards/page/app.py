@@ -10,20 +10,28 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exchange.errors import HechuanError, InvalidInputError
 from stewards.deadline import alerts
-from stewards.page.gather import SHOWN_ROWS, FeedState, batch_now, feeds_now
+from stewards.hook import HubHook
+from stewards.objection import object_to
+from stewards.page.gather import SHOWN_ROWS, FeedState, batch_now, feeds_now, referrals_now
 from stewards.page.words import language_of, words_in
 from stewards.quality.pages import BATCH, STYLES, WINDOW, directory_of
 from stewards.settings import load_settings
 
+# who may start its runs may send objections
+_GATE: Final = "validate_batches"
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _HEADERS: Final = {
     # the page shows what a publisher wrote: nothing in it may run, or send anything anywhere
@@ -49,8 +57,17 @@ def home(request: Request, lang: Language = None) -> HTMLResponse:
     """What to do next, every dataset, what is in quarantine."""
     settings = load_settings()
     feeds = feeds_now(settings, datetime.now(UTC))
-    told = alerts(settings.pages)[:20]
-    return _page(request, lang, "home.html", feeds=feeds, alerts=told, tasks=list(_tasks(feeds)))
+    told, open_ones = alerts(settings.pages)[:20], referrals_now(settings)
+    return _page(
+        request,
+        lang,
+        "home.html",
+        feeds=feeds,
+        alerts=told,
+        tasks=list(_tasks(feeds)),
+        referrals=open_ones,
+        docs={each.dataset: _docs(settings.pages, each.dataset) for each in feeds},
+    )
 
 
 @app.get("/batch")
@@ -67,9 +84,34 @@ def batch(
         return _page(request, lang, "away.html", status=503, error=error.message)
     if found is None:
         raise HTTPException(404, "there is no such batch")
-    place = directory_of(settings.pages, dataset)
-    docs = [name for name in (BATCH, WINDOW) if (place / name).exists()]
+    docs = _docs(settings.pages, dataset)
     return _page(request, lang, "batch.html", found=found, docs=docs, shown=SHOWN_ROWS)
+
+
+@app.post("/objection")
+def objection(
+    request: Request,
+    dataset: Annotated[str, Form(max_length=200)],
+    id: Annotated[str, Form(max_length=80)],
+    user: Annotated[BaseUser, Depends(get_user)],
+    lang: Language = None,
+) -> Response:
+    """The one button: send a 数据异议 about a batch to its publisher. For users who may start validations."""
+    if request.headers.get("origin", "") != f"{request.url.scheme}://{request.url.netloc}":
+        raise HTTPException(403, "this form is sent from the page itself")
+    details = DagDetails(id=_GATE)
+    if not get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user
+    ):
+        raise HTTPException(403, "your role may look, not send")
+    settings = load_settings()
+    found = batch_now(settings, dataset, id)
+    if found is None:
+        raise HTTPException(404, "there is no such batch")
+    with HubHook(settings.connection_of(dataset)).get_conn() as client:
+        object_to(client, dataset, id, found.findings or found.broken_rules(), user.get_name())
+    query = urlencode({"dataset": dataset, "id": id, "lang": lang or ""})
+    return Response(status_code=303, headers={**_HEADERS, "Location": f"{_root(request)}/batch?{query}"})
 
 
 @app.get("/pages/{jurisdiction}/{agency}/{contract}/{name}")
@@ -87,6 +129,12 @@ def pages(jurisdiction: str, agency: str, contract: str, name: str) -> Response:
 def styles() -> Response:
     """The stylesheet of Data Docs."""
     return _file(load_settings().pages / STYLES)
+
+
+def _docs(pages: Path, dataset: str) -> list[str]:
+    """The pages of Data Docs that a dataset has."""
+    place = directory_of(pages, dataset)
+    return [name for name in (BATCH, WINDOW) if (place / name).is_file()]
 
 
 def _file(path: Path) -> Response:
@@ -117,9 +165,14 @@ def _tasks(feeds: list[FeedState]) -> Any:
 def _page(request: Request, lang: str | None, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     language = language_of(lang, request.headers.get("accept-language", ""))
     text = _templates.get_template(name).render(
-        t=words_in(language), lang=language, root=request.scope.get("root_path", ""), local=_local, **values
+        t=words_in(language), lang=language, root=_root(request), local=_local, **values
     )
     return HTMLResponse(text, status, headers=_HEADERS)
+
+
+def _root(request: Request) -> str:
+    """Where the page is mounted."""
+    return str(request.scope.get("root_path", ""))
 
 
 def _local(moment: datetime | None) -> str:

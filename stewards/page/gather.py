@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange import wire
+from exchange.client.referral import list_referrals
 from exchange.client.steward import list_verdicts
 from exchange.contract.model import Contract
 from exchange.errors import HechuanError
@@ -72,6 +74,15 @@ class BatchState:
     rejections: tuple[Rejection, ...]
     findings: tuple[Mapping[str, Any], ...]
 
+    def broken_rules(self) -> list[Mapping[str, Any]]:
+        """What the hub found, for a batch that no steward has judged yet."""
+        counts = Counter(item["rule"] for each in self.rejections for item in each.broken)
+        words = {item["rule"]: item for each in self.rejections for item in each.broken}
+        return [
+            {"rule": rule, "count": count, "said": "", "zh": words[rule]["zh"], "en": words[rule]["en"]}
+            for rule, count in counts.items()
+        ]
+
 
 def feeds_now(settings: Settings, now: datetime) -> list[FeedState]:
     """Every watched dataset; hubs that are away cost a line, not the page."""
@@ -108,6 +119,29 @@ def _one(batch: Any, decision: int) -> Landed:
     verdict = batch.verdict
     landed_at = wire.instant(batch.recorded_at)
     return Landed(batch.id, batch.dataset, landed_at, verdict.rows, verdict.rejected, _DECISIONS[decision])
+
+
+def referrals_now(settings: Settings) -> list[Mapping[str, Any]]:
+    """Open referrals of every steward's agency, the nearest deadline first, with the working days that are left."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for connection in dict.fromkeys(feed.connection for feed in settings.feeds):
+        try:
+            with HubHook(connection).get_conn() as client:
+                listed = list(list_referrals(client))
+        except (HechuanError, OSError):
+            continue  # its feeds say that the hub is away
+        for each in listed:
+            found[each.id] = {
+                "id": each.id,
+                "title": each.title,
+                "handler": each.handler,
+                "issuer": each.issuer,
+                "state": wire.referral_state(each).value,
+                "due_at": wire.instant(each.deadline),
+                "days_left": each.days_left,
+                "overdue": each.overdue,
+            }
+    return sorted(found.values(), key=lambda each: each["due_at"])
 
 
 def batch_now(settings: Settings, dataset: str, batch: str) -> BatchState | None:

@@ -32,6 +32,7 @@ from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
 from exchange.client.seal import register_recipient, vault_of
 from exchange.client.sealed_key import sealed_key
+from exchange.client.settlement import get_settlement, propose_settlement
 from exchange.errors import HechuanError, UnauthenticatedError, UnavailableError
 from exchange.flow.catalog import CONTRACT_TYPE
 from exchange.home import HubDirectory
@@ -52,17 +53,20 @@ from exchange.v1 import (
     peer_pb2,
     referral_pb2,
     seal_pb2,
+    settlement_pb2,
     steward_pb2,
 )
 from tests.attacks.call import Attack, good
 from tests.contracts import column, contract_text
 from tests.contracts import key as key_column
 from tests.e2e.test_agreement import cases
+from tests.settlements import matter
 
 pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
     agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, referral_pb2, seal_pb2,
+    settlement_pb2,
     steward_pb2,
 )  # fmt: skip
 CALLERS = ("owner", "holder", "ended", "other", "steward", "foreign", "hub")
@@ -130,6 +134,9 @@ MATRIX: dict[str, Row] = {
     "ReferralService.PlanReferral": OPEN,
     "ReferralService.PutAttachment": everybody("ok", foreign="NOT_ITS_HUB", hub="NOT_ITS_HUB"),
     "ReferralService.GetAttachment": PARTIES,
+    "SettlementService.MoveSettlement": OWNER,
+    "SettlementService.GetSettlement": everybody("NOT_A_PARTY", owner="ok", holder="ok", other="ok"),
+    "SettlementService.ListSettlements": OPEN,
     "SealService.RegisterRecipient": everybody("SIGNATURE_INVALID", owner="WRONG_STATE"),
     "SealService.ListRecipients": OPEN,
     "SealService.PutKeys": SIGNED,
@@ -233,6 +240,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
     evidence = put_bytes(owner, b"evidence", "evidence.txt", "text/plain")
     sent = send_referral(owner, Kind.ASSIGNMENT, str(holder.profile.agency), "task", attachments=[evidence])
     referral, order = sent.referral.id, first_move(owner, sent.referral.id)
+    settlement, proposal = settling(clients)
     return {
         "SubmitMove": lambda: agreement_pb2.SubmitMoveRequest(envelope=move),
         "GetAgreement": lambda: agreement_pb2.GetAgreementRequest(id=agreement),
@@ -277,6 +285,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "PlanReferral": lambda: referral_pb2.PlanReferralRequest(kind=referral_pb2.REFERRAL_KIND_WARNING),
         "PutAttachment": lambda: referral_pb2.PutAttachmentRequest(data=b"evidence"),
         "GetAttachment": lambda: referral_pb2.GetAttachmentRequest(referral=referral, digest=evidence.digest),
+        "MoveSettlement": lambda: settlement_pb2.MoveSettlementRequest(envelope=proposal),
+        "GetSettlement": lambda: settlement_pb2.GetSettlementRequest(id=settlement),
+        "ListSettlements": settlement_pb2.ListSettlementsRequest,
         "RegisterRecipient": lambda: seal_pb2.RegisterRecipientRequest(
             envelope=sign(own_recipient, "application/vnd.hechuan.recipient+json", signer).to_json_bytes()
         ),
@@ -300,6 +311,14 @@ def offered(owner: Client, agreement: str) -> bytes:
 def first_move(owner: Client, referral: str) -> bytes:
     """The owner's own first move, once more."""
     return get_referral(owner, referral).moves[0].envelope
+
+
+def settling(clients: dict[str, Client]) -> tuple[str, bytes]:
+    """A settlement of the owner's with the holder, another agency being the arbiter; and the owner's own move."""
+    owner, holder, other = (clients[name].profile.agency for name in ("owner", "holder", "other"))
+    about = matter(owner, holder, other)
+    begun = propose_settlement(clients["owner"], about, "0.4").settlement
+    return begun.id, get_settlement(clients["owner"], begun.id).moves[0]
 
 
 def published(owner: Client) -> exchange_pb2.PublishRequest:

@@ -51,7 +51,7 @@ def hold(ledger: SqlLedgerStore) -> None:
 
 def publish(ledger: SqlLedgerStore, objects: str) -> None:
     """Store an object, write its entry, and wait before the commit."""
-    store = PosixObjectStore(Path(objects))
+    store = PosixObjectStore(Path(objects), Store())
     store.put_bytes(b"object", digest_of(b"object"))
     hold(ledger)
 

@@ -89,7 +89,7 @@ class Origin:
 
 def origin_in(directory: Path, stack: ExitStack) -> Origin:
     ledger = stack.enter_context(closing(SqlLedgerStore.open(f"sqlite:///{directory / 'o.sqlite'}", Store())))
-    objects = stack.enter_context(closing(PosixObjectStore(directory / "objects")))
+    objects = stack.enter_context(closing(PosixObjectStore(directory / "objects", Store())))
     signer = LogSigner(LOG, LOG_KEY.sign)
     appender = Appender(ledger, objects, signer, "500000", SteppedClock(), 16)
     stack.enter_context(closing(appender))

@@ -15,10 +15,10 @@ import pytest
 
 from adapters.sl651.frame import Frame, encode
 from adapters.sl651.frame import decode as decode_sl651
+from demo.gateway import GatewayProcess, read_answers, report
 from demo.hub import HubProcess
 from demo.sample import SECTIONS, monitoring_sections
 from exchange.client import connect
-from tests.gateways import GatewayProcess, read_answers, report
 from tests.hubs import Site
 
 pytestmark = pytest.mark.e2e

@@ -105,7 +105,7 @@ def test_two_processes_are_one_hub(stores: tuple[str, str, dict[str, str]], tmp_
         thread.join()
     assert len(set(done)) == 4 * EACH
     for place in (home, other):
-        eventually(lambda place=place: found_by(place, "CQ-ZHUTUO") >= {SECTIONS, DATASET})  # type: ignore[misc]
+        eventually(lambda place=place: found_by(place, "CQ-ZHUTUO") >= {SECTIONS, DATASET}, 60)  # type: ignore[misc]
     one.kill()
     publish(other, 4 * EACH, done, receipts)
     with connect(other) as client:

@@ -99,6 +99,10 @@ def test_too_much_that_is_wrong_is_referred(office: Office) -> None:
     assert found["decision"] == "refer"
 
 
+def test_no_referral_is_late_yet(office: Office) -> None:
+    assert office.dags.returned("watch_deadlines", "watch") == [[]]
+
+
 def test_a_backfill_judges_again_what_stood(office: Office) -> None:
     """The same question gives the same verdict; at another moment it is another question."""
     batches: list[Published] = list(office.owner.batches(QUALITY))  # type: ignore[arg-type]

@@ -104,14 +104,17 @@ def test_units_of_other_things_do_not() -> None:
 
 def test_a_crosswalk_ties_two_worlds(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
-    path.write_text(
-        "kind,system,code,hub_code\nriver,SL 249,FCC11000000L,CQ-TB\nriver,HJ 932,500155R01,CQ-TB\n"
-    )
+    head = "reach_code,other_code,sl249_code,hj932_code,valid_to\n"
+    path.write_text(f"{head}CQ-TB,SC-TB,FCC11000000L,500155R01,\nCQ-OLD,SC-OLD,FCC11000000L,,2020-01-01\n")
     found = load_crosswalk(path)
-    assert found.code_of("river", "FCC11000000L") == found.code_of("river", "500155R01") == "CQ-TB"
-    assert found.code_of("river", "X") is None
-    assert Crosswalk().code_of("river", "X") == "X"
-    for line in ("river,SL 249,FCC11000000L,CQ-TC\n", "river,GB 1,A,CQ-TC\n"):
-        path.write_text(path.read_text().splitlines()[0] + "\nriver,SL 249,FCC11000000L,CQ-TB\n" + line)
-        with pytest.raises(InvalidInputError, match="row 3"):
-            load_crosswalk(path)
+    for code in ("FCC11000000L", "500155R01", "CQ-TB"):
+        assert found.code_of("reach", code) == "CQ-TB"
+    assert found.code_of("reach", "X") is None
+    assert found.code_of("section", "CQ-TB") is None
+    assert Crosswalk().code_of("reach", "X") == "X"
+    path.write_text(path.read_text() + "CQ-TC,SC-TC,FCC11000000L,,\n")
+    with pytest.raises(InvalidInputError, match="row 4: FCC11000000L stands for CQ-TB"):
+        load_crosswalk(path)
+    path.write_text("code\n1\n")
+    with pytest.raises(InvalidInputError, match="sl249_code"):
+        load_crosswalk(path)

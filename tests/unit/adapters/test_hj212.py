@@ -23,9 +23,9 @@ from adapters.hj212.sealed import seal
 from adapters.hj212.stream import Splitter
 from adapters.telemetry.fault import Fault
 from adapters.telemetry.station import StationMap, load_stations
+from demo.gateway import report
 from exchange.errors import MalformedError
 from tests.conftest import SHARED
-from tests.gateways import report
 
 NOW = datetime(2026, 3, 19, 1, 30, tzinfo=UTC)
 FRAMES = SHARED / "data" / "telemetry_frames.json"
@@ -159,7 +159,7 @@ def test_rows(tmp_path: Path) -> None:
 
 
 def test_answers_wait_for_the_disk(tmp_path: Path) -> None:
-    session = Hj212Dialect().session(mapped(tmp_path))
+    session = Hj212Dialect().sessions(mapped(tmp_path))()
     [entry] = session.feed(encode(message(DataTime="20260319090000")), NOW)
     assert isinstance(entry, Entry)
     told = decode(entry.answers[0])
@@ -172,13 +172,15 @@ def test_answers_wait_for_the_disk(tmp_path: Path) -> None:
 
 
 def test_heartbeats_are_answered_and_not_kept(tmp_path: Path) -> None:
-    [answered] = Hj212Dialect().session(mapped(tmp_path)).feed(encode(message(command="9015", flag="9")), NOW)
+    [answered] = (
+        Hj212Dialect().sessions(mapped(tmp_path))().feed(encode(message(command="9015", flag="9")), NOW)
+    )
     assert isinstance(answered, Answer)
     assert decode(answered.data).flag == 8
 
 
 def test_the_time_is_told_and_told_again(tmp_path: Path) -> None:
-    session = Hj212Dialect().session(mapped(tmp_path))
+    session = Hj212Dialect().sessions(mapped(tmp_path))()
     notice, asked = session.feed(encode(message(command="1013")), NOW)
     assert isinstance(notice, Answer)
     assert isinstance(asked, Answer)
@@ -212,7 +214,7 @@ def test_parts_can_be_read_alone(tmp_path: Path) -> None:
         return encode(Message({**given_message.header, "PNUM": "2", "PNO": str(number)}, given_message.data))
 
     stations = mapped(tmp_path)
-    session = Hj212Dialect().session(stations)
+    session = Hj212Dialect().sessions(stations)()
     first = part(1, DataTime="20260319090000", w21003_Avg="0.35", w21003_Flag="N")
     second = part(2, w01001_Avg="7.8", w01001_Flag="N")
     assert list(session.feed(second, NOW)) == [Fault.ORPHAN]
@@ -233,12 +235,12 @@ def test_encrypted_fields_open_with_the_station_s_key(tmp_path: Path) -> None:
     plain = b"DataTime=20260319090000;w21003-Avg=0.35,w21003-Flag=N"
     head = b"QN=20260319093000123;ST=21;CN=2061;PW=1;MN=S1;Flag=9;CP=&&"
     frame = wrap(head + seal(plain, key) + b"&&")
-    [entry] = Hj212Dialect().session(stations).feed(frame, NOW)
+    [entry] = Hj212Dialect().sessions(stations)().feed(frame, NOW)
     assert isinstance(entry, Entry)
     [row] = Hj212Dialect().rows([entry.data], stations).batches["water-quality"].to_pylist()
     assert row["value"] == 0.35
     other = wrap(head + seal(plain, bytes(16)) + b"&&")
-    assert list(Hj212Dialect().session(stations).feed(other, NOW)) == [Fault.MALFORMED]
+    assert list(Hj212Dialect().sessions(stations)().feed(other, NOW)) == [Fault.MALFORMED]
 
 
 def test_a_file_of_frames_is_read_as_a_connection_is(tmp_path: Path) -> None:

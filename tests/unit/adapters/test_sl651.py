@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from adapters.gateway.dialect import Answer, Entry
 from adapters.sl651 import code, report, text
 from adapters.sl651.adapter import Sl651Dialect
+from adapters.sl651.batch import decode_many
 from adapters.sl651.frame import ETB, ETX, NAK, SYN, Frame, decode, encode
 from adapters.sl651.stream import Splitter
 from adapters.szy206 import frame as szy206
@@ -110,6 +111,22 @@ def test_reports_are_what_was_sent() -> None:
     ]
 
 
+def test_many_are_read_as_one_by_one() -> None:
+    alike = HEAD + WHERE + bytes.fromhex("392300196420272B000312000038121103")
+    frames = [encode(hourly(alike[:-1] + bytes([number % 10]), 0x32)) for number in range(8)]
+    negative = encode(hourly(alike.replace(bytes.fromhex("00196420"), bytes.fromhex("FF000420")), 0x32))
+    broken = bytearray(frames[0])
+    broken[40] ^= 1
+    given_frames = [*frames, negative, bytes(broken), encode(hourly())]
+    columns, rest = decode_many(given_frames)
+    assert rest == [8, 9, 10]
+    [found] = columns
+    for place, times, numbers in zip(found.frames, found.times.tolist(), found.numbers.tolist(), strict=True):
+        frame = decode(given_frames[place])
+        said = [(f"{time:010}", *pair) for time, *pair in zip(times, found.elements, numbers, strict=True)]
+        assert said == report.decode(frame.function, frame.body).numbers()
+
+
 def test_equal_intervals_repeat_their_data() -> None:
     body = HEAD + WHERE + bytes.fromhex("041800000539230019642000196430FFFFFFFF")
     assert report.decode(code.UNIFORM, body).numbers() == [
@@ -168,7 +185,7 @@ def test_fuzzed_frames_raise_nothing_but_our_errors() -> None:
 
 def test_parts_are_joined_and_missing_ones_asked_for(tmp_path: Path) -> None:
     stations = mapped(tmp_path)
-    session = Sl651Dialect().session(stations)
+    session = Sl651Dialect().sessions(stations)()
     first = encode(hourly(HOURLY[:50])._replace(part=(1, 2), end=ETB))
     second = encode(hourly(HOURLY[50:])._replace(part=(2, 2)))
     assert first[13] == SYN
@@ -214,7 +231,7 @@ def test_szy206_rows(tmp_path: Path) -> None:
     stations = mapped(tmp_path, "szy206", mapping)
     data = bytes.fromhex("20641900000000000000091900")
     sent = szy206.encode(szy206.Frame(0x82, "5001550001", szy206.REPORT, data))
-    [entry] = Szy206Dialect().session(stations).feed(sent, NOW)
+    [entry] = Szy206Dialect().sessions(stations)().feed(sent, NOW)
     assert isinstance(entry, Entry)
     assert szy206.decode(entry.answers[0]).data == b"\0"
     [row] = Szy206Dialect().rows([entry.data], stations).batches["hydrology"].to_pylist()

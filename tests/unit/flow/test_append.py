@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,6 +135,47 @@ def test_two_processes_take_turns(appender: Appender, tmp_path: Path, clock: Ste
     finally:
         other.close()
         other_ledger.close()
+
+
+def test_who_was_answered_together_is_appended_together_again(
+    tmp_path: Path, ledger: SqlLedgerStore, clock: SteppedClock
+) -> None:
+    objects = open_objects(Store(), tmp_path)
+    log = LogSigner(LOG, LOG_KEY.sign)
+    appender = Appender(ledger, objects, log, "500000", clock, 64, group_wait=60)
+    try:
+        appender.append(draft("alone, and not kept waiting"))
+        held: list[Future[Appended]] = []
+
+        def enqueue() -> Draft:
+            held.extend(appender.submit(lambda name=name: draft(name)) for name in ("a", "b"))
+            return draft("first")
+
+        appender.submit(enqueue).result()
+        assert [future.result().record.index for future in held] == [2, 3]
+        pair = [appender.submit(lambda name=name: draft(name)) for name in ("c", "d")]
+        sizes = {ledger.entry(future.result().record.index).checkpoint_size for future in pair}
+        assert sizes == {6}
+    finally:
+        appender.close()
+        objects.close()
+
+
+def test_what_another_process_entered_since_the_lookup_is_found(
+    appender: Appender, tmp_path: Path, clock: SteppedClock
+) -> None:
+    appender.append(draft("before"))
+    other_ledger, objects = open_ledger(Store(), tmp_path), open_objects(Store(), tmp_path)
+    other = Appender(other_ledger, objects, LogSigner(LOG, LOG_KEY.sign), "500000", clock, 64)
+    try:
+        once = other.append(draft("a"))
+    finally:
+        other.close()
+        objects.close()
+        other_ledger.close()
+    again = appender.append(replace(draft("a"), looked_up=True))
+    assert again.duplicate
+    assert again.receipt == once.receipt
 
 
 def test_a_closed_appender_takes_nothing_more(appender: Appender) -> None:

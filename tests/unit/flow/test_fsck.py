@@ -26,6 +26,8 @@ from tests.ledgers import LOG, LOG_KEY, SteppedClock, draft
 
 COUNT = 300
 GONE = b"rows 7"
+# too large to be a row of objects.sqlite
+LARGE = b"rows 8" * (100 << 10)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
         appender = Appender(ledger, objects, LogSigner(LOG, LOG_KEY.sign), "500000", SteppedClock(), 64)
         waiting = [
-            appender.submit(lambda at=at: draft(f"key {at}", f"rows {at}".encode()))  # type: ignore[misc]
+            appender.submit(lambda at=at: draft(f"key {at}", LARGE if at == 8 else f"rows {at}".encode()))  # type: ignore[misc]
             for at in range(COUNT)
         ]
         for future in waiting:
@@ -60,9 +62,9 @@ def file_of(state: Path, data: bytes) -> Path:
     return state / "objects" / name[:2] / name[2:4] / name
 
 
-def sql(statement: str) -> Callable[[Path], None]:
+def sql(statement: str, file: str = "ledger.sqlite") -> Callable[[Path], None]:
     def change(state: Path) -> None:
-        with closing(sqlite3.connect(state / "ledger.sqlite")) as connection, connection:
+        with closing(sqlite3.connect(state / file)) as connection, connection:
             connection.execute("PRAGMA foreign_keys = OFF")
             assert connection.execute(statement).rowcount > 0
 
@@ -70,14 +72,24 @@ def sql(statement: str) -> Callable[[Path], None]:
 
 
 def flip(state: Path) -> None:
-    path = file_of(state, GONE)
+    path = file_of(state, LARGE)
     path.chmod(0o600)
-    path.write_bytes(GONE[:-1] + b"8")
+    path.write_bytes(LARGE[:-1] + b"9")
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], Fault, str]] = {
-    "an object is gone": (lambda state: file_of(state, GONE).unlink(), Fault.MISSING_OBJECT, digest_of(GONE)),
-    "an object is changed": (flip, Fault.DAMAGED_OBJECT, digest_of(GONE)),
+    "a small object is gone": (
+        sql("DELETE FROM object WHERE data = CAST('rows 7' AS BLOB)", "objects.sqlite"),
+        Fault.MISSING_OBJECT, digest_of(GONE),
+    ),
+    "a small object is changed": (
+        sql("UPDATE object SET data = CAST('rows 9' AS BLOB) WHERE data = CAST('rows 7' AS BLOB)", "objects.sqlite"),
+        Fault.DAMAGED_OBJECT, digest_of(GONE),
+    ),
+    "a large object is gone": (
+        lambda state: file_of(state, LARGE).unlink(), Fault.MISSING_OBJECT, digest_of(LARGE),
+    ),
+    "a large object is changed": (flip, Fault.DAMAGED_OBJECT, digest_of(LARGE)),
     "an entry is changed": (
         sql(
             "UPDATE entry SET data = CAST(replace(CAST(data AS TEXT), 'accepted', 'rejected') AS BLOB) WHERE idx = 7"
@@ -121,22 +133,24 @@ def test_damage_is_found_where_it_is(name: str, state: Path) -> None:
 
 def test_orphans_are_swept_past_their_grace(state: Path) -> None:
     with closing(open_objects(Store(), state)) as objects:
-        for data in (b"old", b"young"):
+        for data in (b"old", b"young", LARGE + b"old", LARGE + b"young"):
             objects.put_bytes(data, digest_of(data))
-    old = file_of(state, b"old")
+    old = file_of(state, LARGE + b"old")
     os.utime(old, (1_000_000, 1_000_000))
+    sql("UPDATE object SET put_at = 1 WHERE data = CAST('old' AS BLOB)", "objects.sqlite")(state)
     left = state / "incoming" / "left-behind"
     left.write_bytes(b"half of something")
     os.utime(left, (1_000_000, 1_000_000))
     report = checked(state)
     assert report.clean
-    assert (report.orphans, report.recent) == ((digest_of(b"old"),), 1)
+    orphans = tuple(sorted(digest_of(data) for data in (b"old", LARGE + b"old")))
+    assert (report.orphans, report.recent) == (orphans, 2)
     assert old.exists()
     checked(state, sweep=True)
     assert not old.exists()
     assert not left.exists()
-    assert file_of(state, b"young").exists()
-    assert checked(state, sweep=True).objects == COUNT + 1
+    assert file_of(state, LARGE + b"young").exists()
+    assert checked(state, sweep=True).objects == COUNT + 2
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A gateway as a process of its own, and stations that talk to it."""
+"""A gateway as a process of its own, and stations that talk to it; used by the tests and the benchmarks."""
 
 from __future__ import annotations
 

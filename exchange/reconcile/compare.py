@@ -1,0 +1,104 @@
+"""The verdict on a pair. Both values stay as they are; a verdict is only ever put beside them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import ibis
+import pyarrow as pa
+from ibis.expr.types import BooleanValue, FloatingValue, Table
+
+from exchange.reconcile.key import item_of, mode_of, series_of
+from exchange.reconcile.terms import Mixed, Terms
+
+
+class Verdict(StrEnum):
+    """What is said of a pair, or of a row that has no partner."""
+
+    AGREE = "agree"
+    NOISE = "noise"
+    DISAGREE = "disagree"
+    LEFT_ONLY = "left_only"
+    RIGHT_ONLY = "right_only"
+
+
+_BANDS: Final = 3
+LIMITS: Final = pa.schema(
+    [
+        ("item", pa.int64()),
+        *((f"upto_{at}", pa.float64()) for at in range(_BANDS - 1)),
+        *((f"share_{at}", pa.float64()) for at in range(_BANDS)),
+        ("absolute", pa.float64()),
+        ("item_detection", pa.float64()),
+        ("class_ii", pa.float64()),
+        ("class_iv", pa.float64()),
+    ]
+)
+_NEVER: Final = 1e300
+
+
+def limits_table(terms: Terms) -> pa.Table:
+    """What the terms allow each item, one row each (schema LIMITS); missing bands repeat the last."""
+    rows = []
+    for place, item in enumerate(terms.items):
+        bands = (*item.bands[:-1], *[item.bands[-1]] * (_BANDS + 1 - len(item.bands)))
+        row = {f"share_{at}": band.share for at, band in enumerate(bands)}
+        row |= {
+            f"upto_{at}": _NEVER if band.upto is None else band.upto for at, band in enumerate(bands[:-1])
+        }
+        row |= {
+            "item": place,
+            "absolute": item.absolute,
+            "item_detection": item.detection_limit,
+            "class_ii": -_NEVER if item.class_ii is None else item.class_ii,
+            "class_iv": _NEVER if item.class_iv is None else item.class_iv,
+        }
+        rows.append(row)
+    return pa.Table.from_pylist(rows, LIMITS)
+
+
+def judged(pairs: Table, limits: Table, mixed: Mixed) -> Table:
+    """The pairs with `key` (the left side's, or the only one's), `detection`, `deviation` and `verdict`."""
+    keyed = pairs.mutate(key=ibis.coalesce(pairs.left_key, pairs.right_key))
+    found = keyed.mutate(item=item_of(series_of(keyed.key))).join(limits, "item")
+    a, b = found.left_amount, found.right_amount
+    detection = ibis.greatest(
+        ibis.coalesce(found.left_detection, found.item_detection),
+        ibis.coalesce(found.right_detection, found.item_detection),
+    )
+    apart, total = (a - b).abs(), a.abs() + b.abs()
+    deviation = ibis.cases((total > 0, apart / total), (total == 0, 0.0), else_=None)
+    by_method = mode_of(series_of(found.left_key)) != mode_of(series_of(found.right_key))
+    within = ibis.ifelse(
+        by_method, _across(found, detection, mixed), apart <= total * _share(found, total / 2)
+    )
+    verdict = ibis.cases(
+        (found.left_key.isnull(), Verdict.RIGHT_ONLY.value),
+        (found.right_key.isnull(), Verdict.LEFT_ONLY.value),
+        (within | (apart <= found.absolute), Verdict.AGREE.value),
+        (apart <= detection, Verdict.NOISE.value),
+        else_=Verdict.DISAGREE.value,
+    )
+    return found.select(*pairs.columns, "key", detection=detection, deviation=deviation, verdict=verdict)
+
+
+def _share(found: Table, mean: FloatingValue) -> FloatingValue:
+    return ibis.cases(
+        *((mean <= found[f"upto_{at}"], found[f"share_{at}"]) for at in range(_BANDS - 1)),
+        else_=found[f"share_{_BANDS - 1}"],
+    )
+
+
+def _across(found: Table, detection: FloatingValue, mixed: Mixed) -> BooleanValue:
+    """Automatic against laboratory: the laboratory's value says how much is allowed."""
+    left_is_manual = mode_of(series_of(found.left_key)) == 1
+    lab = ibis.ifelse(left_is_manual, found.left_amount, found.right_amount)
+    share = ibis.cases(
+        (lab > found.class_iv, mixed.above_iv),
+        (lab > found.class_ii, mixed.above_ii),
+        else_=mixed.up_to_ii,
+    )
+    apart = (found.left_amount - found.right_amount).abs()
+    both_good = (found.left_amount <= found.class_ii) & (found.right_amount <= found.class_ii)
+    return both_good | (lab <= 4 * detection) & (apart <= 4 * detection) | (apart <= lab.abs() * share)

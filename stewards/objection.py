@@ -1,0 +1,42 @@
+"""数据异议: what a steward asks a publisher to explain or to correct, sent as a referral, once a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.client.referral import list_referrals, send_referral
+from exchange.ids import DatasetId
+from exchange.referral.order import MAX_TEXT, Kind
+
+if TYPE_CHECKING:
+    from exchange.client import Client
+
+_MATTER: Final = "data-quality"
+
+
+def object_to(
+    client: Client, dataset: str, batch: str, findings: Sequence[Mapping[str, Any]], person: str = ""
+) -> str:
+    """Send an objection about a batch to its publisher; the id, of the one that was sent before where there is one.
+
+    The text names rules and counts. It stands in ledgers that every member may read, so it holds no cells.
+    """
+    for known in list_referrals(client, kinds=[Kind.OBJECTION], closed=True):
+        if known.subject == batch and known.issuer == str(client.profile.agency):
+            return known.id
+    id = DatasetId.parse(dataset)
+    lines = [f"{dataset} {batch}"] + [
+        f"{each['rule']} · {each['count'] or each['said']} · {each['zh']} {each['en']}" for each in findings
+    ]
+    sent = send_referral(
+        client,
+        Kind.OBJECTION,
+        str(id.owner),
+        f"数据异议：{id.contract} 批次 {batch.removeprefix('sha256:')[:12]}",
+        text="\n".join(lines)[:MAX_TEXT],
+        matter=_MATTER,
+        subject=batch,
+        person=person,
+    )
+    return sent.referral.id
