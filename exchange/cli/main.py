@@ -18,6 +18,7 @@ from exchange.cli import (
     federation,
     hub,
     key,
+    lists,
     operate,
     partner,
     patrol,
@@ -47,6 +48,7 @@ app.add_typer(contracts.app, name="contracts")
 app.add_typer(key.app, name="key")
 app.add_typer(patrol.app, name="patrol")
 app.add_typer(river.app, name="river")
+lists.register(reconcile.app)
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(settle.app, name="settle")
 partner.register(app)

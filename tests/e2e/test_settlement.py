@@ -167,3 +167,11 @@ def test_disputed_by_both_then_decided(border: Border, capsys: pytest.CaptureFix
     assert settled_values(border.left.client).filter(pa.compute.field("settlement") == id)[
         "value"
     ].to_pylist() == [0.5]
+
+
+def test_what_was_sent_is_what_was_mirrored(border: Border, capsys: pytest.CaptureFixture[str]) -> None:
+    other = ("--other", border.right.home)
+    eventually(lambda: list(border.right.client.batches(LEFT)))
+    capsys.readouterr()
+    hechuan("reconcile", "deliveries", LEFT, "--home", border.left.home, *other)
+    assert "双方一致" in capsys.readouterr().out
