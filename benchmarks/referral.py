@@ -17,7 +17,7 @@ import pyarrow as pa
 from benchmarks.federation import running_pair, wait
 from benchmarks.figure import Figure, bench
 from demo import tongbo
-from demo.hub import HubProcess
+from demo.hub import HubProcess, fixed_ports
 from exchange.app.build import build
 from exchange.client import connect
 from exchange.client.alert import Registries, Sentinel
@@ -41,7 +41,7 @@ _TIMES: Final = 9
 def inbox(scratch: Path) -> Iterable[Figure]:
     """10,000 open referrals of one desk: the first page of its inbox, asked for over gRPC; median, seconds."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        hub = HubProcess(scratch, "500000")
+        hub = HubProcess(scratch, "500000", fixed_ports())
         hub.start()
         homes = [hub.enroll(name) for name in ("liangping", "ecology")]
         hub.stop()
