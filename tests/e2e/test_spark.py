@@ -30,7 +30,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkEngine]:
     settings["spark.driver.bindAddress"] = "127.0.0.1"
     with (
         standalone(tmp_path_factory.mktemp("spark")) as master,
-        SparkEngine(master, {**settings, "spark.executor.memory": "768m"}) as engine,
+        SparkEngine(
+            master, {**settings, "spark.driver.memory": "2g", "spark.executor.memory": "768m"}
+        ) as engine,
     ):
         yield engine
 

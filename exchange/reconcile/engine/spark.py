@@ -25,6 +25,7 @@ _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.maxPlanStringLength": "4096",  # plans are long, and Spark would write each out in full
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
