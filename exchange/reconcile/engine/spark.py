@@ -25,7 +25,6 @@ _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.sql.maxPlanStringLength": "4096",  # plans are long, and Spark would write each out in full
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -73,9 +72,12 @@ class SparkEngine:
         return ibis.table(ibis.Schema.from_pyarrow(schema), name=name)
 
     def keep(self, name: str, expression: Table) -> Table:
-        """Computed by the workers and kept there."""
-        frame = self._frame(expression).persist()
-        frame.count()
+        """Computed by the workers and kept there; a worker that dies takes the comparison with it.
+
+        A checkpoint forgets how its rows came about. Merely persisted, each table carries the plans of all before
+        it, and the driver spends minutes writing them out.
+        """
+        frame = self._frame(expression).localCheckpoint(eager=True)
         frame.createOrReplaceTempView(name)
         return ibis.table(expression.schema(), name=name)
 
