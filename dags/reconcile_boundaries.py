@@ -32,6 +32,6 @@ with DAG(
         """One boundary."""
         from stewards import work
 
-        return work.reconcile(name)
+        return work.reconcile_boundary(name)
 
     reconcile.expand(name=boundaries())

@@ -7,7 +7,7 @@ from typing import Any
 
 from stewards.deadline import alerts, keep
 from stewards.hook import HubHook
-from stewards.settings import load_settings
+from stewards.settings import load_settings, named
 from stewards.validate import pending, validate
 
 
@@ -37,7 +37,7 @@ def late_referrals() -> list[str]:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     told = {(each["subject"], each["at"][: len(today)]) for each in alerts(settings.pages)}
     found: dict[str, str] = {}
-    for connection in dict.fromkeys(feed.connection for feed in settings.feeds):
+    for connection in settings.connections:
         with HubHook(connection).get_conn() as client:
             found |= {
                 each.id: f"{each.title} · {each.handler}" for each in list_referrals(client) if each.overdue
@@ -53,11 +53,47 @@ def boundaries() -> list[str]:
     return [each.name for each in load_settings().boundaries]
 
 
-def reconcile(name: str) -> dict[str, Any]:
+def reconcile_boundary(name: str) -> dict[str, Any]:
     """Compare both banks of one boundary; harmless to repeat."""
-    from stewards.boundary import reconcile_boundary
+    from stewards.compare.boundary import reconcile_boundary as reconcile
 
     settings = load_settings()
-    [boundary] = [each for each in settings.boundaries if each.name == name]
+    boundary = named(settings.boundaries, name)
     with HubHook(boundary.connection).get_conn() as client:
-        return reconcile_boundary(client, boundary, settings.pages)
+        return reconcile(client, boundary, settings.comparing, settings.pages)
+
+
+def deliveries() -> list[dict[str, str]]:
+    """Arguments of `reconcile_delivery` for each agreement in force."""
+    from stewards.compare.register import agreements_of
+
+    found: list[dict[str, str]] = []
+    for each in load_settings().deliveries:
+        with HubHook(each.reader).get_conn() as reader:
+            found += agreements_of(reader, each.name)
+    return found
+
+
+def reconcile_delivery(name: str, agreement: str, dataset: str) -> dict[str, Any]:
+    """Compare what was published and what arrived under one agreement; harmless to repeat."""
+    from stewards.compare.register import reconcile_delivery as reconcile
+
+    settings = load_settings()
+    delivery = named(settings.deliveries, name)
+    with HubHook(delivery.owner).get_conn() as owner, HubHook(delivery.reader).get_conn() as reader:
+        return reconcile(owner, reader, delivery, agreement, dataset, settings.comparing, settings.pages)
+
+
+def cases() -> list[str]:
+    """Names of the lists of cases that are compared."""
+    return [each.name for each in load_settings().cases]
+
+
+def reconcile_cases(name: str) -> dict[str, Any]:
+    """Compare the cases of one dataset with what its receiver has; harmless to repeat."""
+    from stewards.compare.register import reconcile_transfers
+
+    settings = load_settings()
+    case = named(settings.cases, name)
+    with HubHook(case.connection).get_conn() as steward, HubHook(case.received).get_conn() as receiver:
+        return reconcile_transfers(steward, receiver, case, settings.comparing, settings.pages)

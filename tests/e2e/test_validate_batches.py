@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from demo.files import automatic_values
@@ -19,37 +16,22 @@ from demo.hub import HubProcess
 from demo.sample import monitoring_sections
 from exchange.client import Client, connect
 from exchange.client.publish import Published
-from exchange.client.referral import list_referrals
 from exchange.client.steward import list_verdicts
 from tests.airflows import AirflowHome, Dags
 
 pytestmark = [pytest.mark.e2e, pytest.mark.airflow]
 QUALITY = "500000/ecology/water-quality"
 SECTIONS = "500000/ecology/monitoring-section"
-KEPT = (
-    "import json, sys, pathlib, stewards.boundary as b; print(json.dumps(b.kept(pathlib.Path(sys.argv[1]))))"
-)
-OTHER = "500000/water/water-quality"
 CODES = tuple(code for code in monitoring_sections()["section_code"].to_pylist() if code.startswith("CQ-"))
-
-BOUNDARY = f"""
-[[boundaries]]
-name = "tongbo-he"
-left = "{QUALITY}"
-right = "{OTHER}"
-sections = "{CODES[0]}={CODES[0]}"
-days = 0
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A hub, the department that publishes, the joint office as steward, another bank, and the steward's Airflow."""
+    """A hub, the department that publishes, the joint office as steward, and the steward's Airflow."""
 
     hub: HubProcess
     owner: Client
     steward: Client
-    other: Client
     dags: Dags
 
     def validated(self, **conf: Any) -> list[dict[str, Any]]:
@@ -63,18 +45,15 @@ class Office:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     root = tmp_path_factory.mktemp("office")
-    hub = HubProcess(root, "500000", ["--stewards", "joint-office"])
-    with hub:
-        homes = [hub.enroll(name) for name in ("ecology", "joint-office", "water")]
-        home = AirflowHome(
-            root / "airflow",
-            {"hechuan_default": homes[1]},
-            {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"},
-            BOUNDARY,
-        )
-        with ExitStack() as stack:
-            owner, steward, other = (stack.enter_context(connect(each)) for each in homes)
-            yield Office(hub, owner, steward, other, stack.enter_context(Dags(home)))
+    names = ("ecology", "joint-office")
+    homes = [root / f"agency-500000-{name}" for name in names]
+    feeds = {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"}
+    airflow = AirflowHome(root / "airflow", {"hechuan_default": homes[1]}, feeds)
+    with Dags(airflow) as dags, HubProcess(root, "500000", ["--stewards", "joint-office"]) as hub:
+        for name in names:
+            hub.enroll(name)
+        with connect(homes[0]) as owner, connect(homes[1]) as steward:
+            yield Office(hub, owner, steward, dags)
 
 
 def samples(rows: int, **changed: dict[int, Any]) -> pa.Table:
@@ -131,19 +110,3 @@ def test_a_backfill_judges_again_what_stood(office: Office) -> None:
     assert len(again) == len(batches)  # all but the newest, and the sections
     assert not any(each["duplicate"] for each in again)
     assert all(each["duplicate"] for each in office.validated(as_of=newest))
-
-
-def test_both_banks_differ_with_a_cause_and_the_other_side_is_asked_once(office: Office) -> None:
-    there = samples(240)
-    values = [None if value is None else value * 1000 for value in there.column("value").to_pylist()]
-    wrong = there.set_column(there.column_names.index("value"), "value", pa.array(values, pa.float64()))
-    ammonia = wrong.filter(pc.equal(wrong.column("item_code"), "w21003"))
-    office.other.publish("water-quality", ammonia)
-    [first] = office.dags.returned("reconcile_boundaries", "reconcile")
-    assert first["causes"]["unit"] > 0
-    [again] = office.dags.returned("reconcile_boundaries", "reconcile")
-    assert again["referral"] == first["referral"]
-    [referral] = [each for each in list_referrals(office.steward) if each.subject == "boundary:tongbo-he"]
-    assert (referral.id, referral.handler) == (first["referral"], "500000/water")
-    [kept] = json.loads(office.dags.airflow.python("-c", KEPT, str(office.pages)))
-    assert kept["rows"][0]["right_value"] == pytest.approx(kept["rows"][0]["left_value"] * 1000)
