@@ -38,7 +38,7 @@ airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<dir
 	@$(if $(AGENCY),HECHUAN_HOME="$(AGENCY)") $(BIN)/python -m stewards
 
 test: $(SETUP) ## the everyday tests, a file at a time on each core; ARGS= goes to pytest
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames, every suite; ARGS= goes to pytest
 	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} HECHUAN_GATEWAY_KILLS=$${HECHUAN_GATEWAY_KILLS:-50} \
