@@ -91,6 +91,49 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
+class Downstream:
+    """An agency's datasets whose findings the neighbour downstream is warned of, in the agency's name.
+
+    Lists are comma-separated; what each dataset is for: `hechuan alert --help`.
+    """
+
+    name: str = ""
+    watched: str = ""
+    sections: str = ""
+    duties: str = ""
+    reaches: str = ""
+    hydraulics: str = ""
+    reach_crosswalk: str = ""
+    section_crosswalk: str = ""
+    interval_hours: float = 4.0
+    connection: str = DEFAULT_CONNECTION
+    # What landed earlier is nobody's news any more.
+    hours: float = 48.0
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """Those that are watched."""
+        return listed(self.watched)
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated list."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The hub whose storage this Airflow looks after: its directory on the worker; empty where there is none."""
+
+    directory: str = ""
+    # Airflow's queue of the worker on the hub's host.
+    queue: str = "default"
+    # Objects that nothing needs are removed after so long.
+    sweep: bool = True
+    grace_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class Comparing:
     """How comparisons are run and told."""
 

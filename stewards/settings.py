@@ -17,7 +17,19 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from exchange.errors import InvalidInputError
 from exchange.ids import DatasetId
-from stewards.options import Boundary, Cases, Comparing, Deliveries, Feed, Place, Refer, Tolerance, Watch
+from stewards.options import (
+    Boundary,
+    Cases,
+    Comparing,
+    Deliveries,
+    Downstream,
+    Feed,
+    Host,
+    Place,
+    Refer,
+    Tolerance,
+    Watch,
+)
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LISTS: Final[Mapping[str, type[Any]]] = {
@@ -25,8 +37,9 @@ _LISTS: Final[Mapping[str, type[Any]]] = {
     "boundaries": Boundary,
     "deliveries": Deliveries,
     "cases": Cases,
+    "downstream": Downstream,
 }
-_Named = TypeVar("_Named", Boundary, Deliveries, Cases)
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream)
 VARIABLE: Final = "HECHUAN_STEWARDS"
 
 
@@ -38,6 +51,8 @@ class Settings:
     boundaries: tuple[Boundary, ...] = ()
     deliveries: tuple[Deliveries, ...] = ()
     cases: tuple[Cases, ...] = ()
+    downstream: tuple[Downstream, ...] = ()
+    host: Host = field(default_factory=Host)
     comparing: Comparing = field(default_factory=Comparing)
     tolerance: Tolerance = field(default_factory=Tolerance)
     refer: Refer = field(default_factory=Refer)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from stewards.deadline import alerts, keep
+from stewards.deadline import keep_daily
 from stewards.hook import HubHook
 from stewards.settings import load_settings, named
 from stewards.validate import pending, validate
@@ -34,18 +33,45 @@ def late_referrals() -> list[str]:
     from exchange.client.referral import list_referrals
 
     settings = load_settings()
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    told = {(each["subject"], each["at"][: len(today)]) for each in alerts(settings.pages)}
     found: dict[str, str] = {}
     for connection in settings.connections:
         with HubHook(connection).get_conn() as client:
             found |= {
                 each.id: f"{each.title} · {each.handler}" for each in list_referrals(client) if each.overdue
             }
-    for id, text in found.items():
-        if (id, today) not in told:
-            keep(settings.pages, "referral_late", id, text)
+    keep_daily(settings.pages, "referral_late", found)
     return sorted(found)
+
+
+def sweep_storage() -> dict[str, Any]:
+    """Check everything that the hub on this host stores, remove what nothing needs; harmless to repeat."""
+    from stewards.upkeep import sweep
+
+    settings = load_settings()
+    return sweep(settings.host, settings.pages)
+
+
+def mirror_peers() -> list[dict[str, Any]]:
+    """What the hub on this host may mirror, and what of it is missing; harmless to repeat."""
+    from stewards.upkeep import mirrors
+
+    settings = load_settings()
+    return mirrors(settings.host, settings.pages)
+
+
+def downstream() -> list[str]:
+    """Names of those whose neighbours downstream are warned."""
+    return [each.name for each in load_settings().downstream]
+
+
+def alert_downstream(name: str) -> list[str]:
+    """Ids of the warnings that new batches led to; what is warned of already is not repeated."""
+    from stewards.downstream import warn
+
+    settings = load_settings()
+    watched = named(settings.downstream, name)
+    with HubHook(watched.connection).get_conn() as client:
+        return warn(client, watched, settings.pages)
 
 
 def boundaries() -> list[str]:

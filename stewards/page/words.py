@@ -43,6 +43,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "alerts": ("告警", "Alerts"),
     "deadline": ("运行超时", "a run missed its deadline"),
     "referral_late": ("交办逾期", "a referral is late"),
+    "storage": ("存储有误", "storage is damaged"),
+    "mirror": ("镜像不全", "a mirror lacks parts"),
+    "peer_alarm": ("对方枢纽告警", "a peer has raised an alarm"),
     "back": ("返回", "Back"),
     "no_feeds": (
         "stewards.toml 尚未列出数据集，见 docs/airflow.md。",
