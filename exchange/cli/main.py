@@ -24,6 +24,7 @@ from exchange.cli import (
     patrol,
     reconcile,
     referral,
+    report,
     river,
     search,
     settle,
@@ -51,6 +52,7 @@ app.add_typer(river.app, name="river")
 lists.register(reconcile.app)
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(settle.app, name="settle")
+app.add_typer(report.app, name="report")
 partner.register(app)
 app.command()(evidence.evidence)
 app.command()(verify.verify)
@@ -59,6 +61,7 @@ app.command()(agreement.audit)
 app.command()(referral.inbox)
 app.command()(alert.alert)
 app.command()(search.search)
+app.command()(report.trace)
 gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
 
 
