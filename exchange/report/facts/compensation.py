@@ -86,6 +86,12 @@ def compensated(
     return out
 
 
+def _used(states: Mapping[str, State], counted: Counted) -> list[str]:
+    """What the sections that a contract names rest on."""
+    found = [states[code] for code in counted.named.values() if code in states]
+    return list(dict.fromkeys(source for state in found for source in state.every_source))
+
+
 def _by_class(
     formula: ClassChange,
     period: Period,
