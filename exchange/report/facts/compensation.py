@@ -64,8 +64,7 @@ def compensated(
         try:
             if isinstance(terms.formula, ClassChange):
                 sections = [states[code].section for code in counted.sections if code in states]
-                past = observed(gatherer, scope, sections, period.last_year, (), held)
-                last = earlier(past, standard)
+                last = earlier(observed(gatherer, scope, sections, period.last_year, (), held), standard)
                 lines = _by_class(terms.formula, period, sections, states, months, last, key)
             elif isinstance(terms.formula, Index):
                 lines = [
