@@ -23,6 +23,7 @@ _GROUPS: Final = (
     "contracts",
     "key",
     "patrol",
+    "report",
     "river",
     "settle",
 )
@@ -35,6 +36,7 @@ _COMMANDS: Final = {
     "referral": ["inbox"],
     "alert": ["alert"],
     "search": ["search"],
+    "report": ["trace"],
 }
 
 
