@@ -72,8 +72,7 @@ class Nearby:
         inside = np.zeros(len(self._rules.office.reaches) + 1, bool)
         inside[[*reaches, -1]] = True
         tours = self._tours[at]
-        among: NDArray[np.bool_] = inside[tours.stops].all(axis=1)
-        return tours.take(among)
+        return tours.take(np.flatnonzero(inside[tours.stops].all(axis=1)))
 
     def _ways(self, at: int, tours: Tours) -> Iterator[tuple[float, Way, frozenset[int]]]:
         """The crew's best tours that meet nobody, and of those that meet."""
