@@ -113,7 +113,7 @@ class _Given:
 
 def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Table) -> Table:
     """Every pair and single row, judged. Rows that meet at once are written once; the rest is small as a rule."""
-    met = engine.keep("met", judged(same_instant(left, right), given.limits, terms.mixed))
+    met = engine.keep("met", judged(same_instant(left, right), given.limits, None))
     left, right = (engine.keep(f"alone_{which}", alone(met, which)) for which in _SIDES)
     near = engine.keep("near", nearest(left, right, terms.pairing, mixed=False))
     left = engine.keep("left_over", without(left, near, "left"))

@@ -58,8 +58,11 @@ def limits_table(terms: Terms) -> pa.Table:
     return pa.Table.from_pylist(rows, LIMITS)
 
 
-def judged(pairs: Table, limits: Table, mixed: Mixed) -> Table:
-    """The pairs with `key` (the left side's, or the only one's), `detection`, `deviation` and `verdict`."""
+def judged(pairs: Table, limits: Table, mixed: Mixed | None) -> Table:
+    """The pairs with `key` (the left side's, or the only one's), `detection`, `deviation` and `verdict`.
+
+    `mixed` is None where all of them are by one method on both sides.
+    """
     keyed = pairs.mutate(key=ibis.coalesce(pairs.left_key, pairs.right_key))
     found = keyed.mutate(item=item_of(series_of(keyed.key))).join(limits, "item")
     a, b = found.left_amount, found.right_amount
@@ -69,10 +72,10 @@ def judged(pairs: Table, limits: Table, mixed: Mixed) -> Table:
     )
     apart, total = (a - b).abs(), a.abs() + b.abs()
     deviation = ibis.cases((total > 0, apart / total), (total == 0, 0.0), else_=None)
-    by_method = mode_of(series_of(found.left_key)) != mode_of(series_of(found.right_key))
-    within = ibis.ifelse(
-        by_method, _across(found, detection, mixed), apart <= total * _share(found, total / 2)
-    )
+    within = apart <= total * _share(found, total / 2)
+    if mixed is not None:
+        one_method = mode_of(series_of(found.left_key)) == mode_of(series_of(found.right_key))
+        within = ibis.ifelse(one_method, within, _across(found, detection, mixed))
     verdict = ibis.cases(
         (found.left_key.isnull(), Verdict.RIGHT_ONLY.value),
         (found.right_key.isnull(), Verdict.LEFT_ONLY.value),
