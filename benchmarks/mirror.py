@@ -8,6 +8,7 @@ run over loopback.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import statistics
 import threading
@@ -22,13 +23,16 @@ from benchmarks.figure import Figure, bench
 from benchmarks.hub import write_rows
 from demo.hosts import Host, Hosts, possible
 from demo.sample import water_quality
+from exchange.agreement.move import Act
 from exchange.client.agreement import get_agreement
+from exchange.v1 import agreement_pb2
 
 _MILLION: Final = 1_000_000
 _BATCHES: Final = 10
 _TIMES: Final = 5
-_COPIES: Final = 3
+_TRIES: Final = 3
 _MEGABITS: Final = 1000
+_TERMINATED: Final = agreement_pb2.AGREEMENT_STATE_TERMINATED
 
 
 @bench("mirror.catchup", "mirror.visible")
@@ -59,24 +63,38 @@ def _pair(scratch: Path, megabits: int | None) -> Iterator[tuple[Pair, Hosts | N
 def _caught_up(
     id: str, peer: str, scratch: Path, pair: Pair, hosts: Hosts | None, bar: float | None
 ) -> Figure:
-    """Bytes a second from the agreement's last move in the owner's ledger to the last object at the reader's hub."""
+    """Bytes a second of the mirror and of the copy, the best of three each."""
     files, objects = [], []
     for number in range(_BATCHES):
         files.append(scratch / f"{number}.parquet")
         write_rows(files[-1], _MILLION, number * _MILLION, noise=True)
         objects.append(pair.owner.publish("water-quality", files[-1]).batch.object)
     size = sum(path.stat().st_size for path in files)
+    places = [_place(pair.reader_hub.directory, digest) for digest in objects]
+    ours = size / min(_mirrored(pair, places, again) for again in reversed(range(_TRIES)))
+    copy = size / min(_copy(files, scratch / "copy", hosts) for _ in range(_TRIES))
+    return Figure(id, ours / 1e6, "MB/s", peer, copy / 1e6, bar, "higher")
+
+
+def _mirrored(pair: Pair, places: list[Path], again: int) -> float:
+    """Seconds from the signature that puts the agreement in force to the last object at the reader's hub.
+
+    Where it is done `again`, the agreement ends and the hub loses what it has, so the next try begins with nothing.
+    """
     agreement = agree(pair, last=False, mirror=True)
     pair.owner.sign(agreement)
-    missing = [_place(pair.reader_hub.directory, digest) for digest in objects]
-    while missing:
-        wait(missing[-1].exists)
-        missing.pop()
+    for place in places:
+        wait(place.exists)
     ended = time.time()
     began = get_agreement(pair.owner, agreement).moves[-1].at.ToNanoseconds() / 1e9
-    ours = size / (ended - began)
-    copy = size / min(_copy(files, scratch / "copy", hosts) for _ in range(_COPIES))
-    return Figure(id, ours / 1e6, "MB/s", peer, copy / 1e6, bar, "higher")
+    if again:
+        pair.owner.sign(agreement, Act.TERMINATE)
+        wait(lambda: get_agreement(pair.reader, agreement).state == _TERMINATED)
+        pair.reader_hub.stop()
+        shutil.rmtree(pair.reader_hub.directory / "state" / "objects")
+        pair.reader_hub.start()
+        wait(lambda: get_agreement(pair.reader, agreement).moves)
+    return ended - began
 
 
 def _place(hub: Path, digest: str) -> Path:

@@ -37,6 +37,8 @@ def main() -> None:
         if not agency:
             raise InvalidInputError("HECHUAN_HOME 未设 / name the steward's agency directory in HECHUAN_HOME")
         feeds.write_text(listed(Path(agency)), encoding="utf-8")
+    # its parts are started as `airflow …`, which has to be this one
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     print(f"AIRFLOW_HOME {home} · {feeds} · http://localhost:{port}/", flush=True)
     os.execv(sys.executable, [sys.executable, "-m", "airflow", "standalone"])
 
@@ -46,6 +48,7 @@ def environment(home: Path, port: str) -> Iterator[tuple[str, str]]:
     yield "AIRFLOW_HOME", str(home)
     yield "AIRFLOW__CORE__DAGS_FOLDER", str(_ROOT / "dags")
     yield "AIRFLOW__CORE__LOAD_EXAMPLES", "false"
+    yield "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION", "false"
     yield "AIRFLOW__CORE__TEST_CONNECTION", "Enabled"
     yield "AIRFLOW__CORE__PARALLELISM", "4"  # each is a process that waits, with all of Airflow in memory
     yield "AIRFLOW__API__PORT", port

@@ -54,16 +54,21 @@ def _started(name: str, work: Path, *options: str) -> Iterator[str]:
         text=True,
     )  # fmt: skip
     assert process.stderr is not None
+    reader: threading.Thread | None = None
     try:
         said = []
         for line in process.stderr:
             said.append(line)
             if found := _READY.search(line):
                 # who does not read on stops the process once its pipe is full
-                threading.Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
+                reader = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
+                reader.start()
                 yield found[1]
                 return
         raise AssertionError("".join(said))
     finally:
         process.terminate()
         process.wait()
+        if reader is not None:
+            reader.join()
+        process.stderr.close()

@@ -6,12 +6,11 @@ python -m tools.generate --check   name every file that differs; exit 1 if any d
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
-
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("exchange/v1")
@@ -28,9 +27,10 @@ def generate(protos: Path, out: Path) -> None:
     if not sources:
         raise GenerationError(f"no proto below {protos / PACKAGE}")
     scripts = Path(sys.prefix) / "bin"
-    status = protoc.main(
+    # In a process of its own: the compiler's protobuf and the one in OR-Tools cannot be in one.
+    status = subprocess.run(
         [
-            "protoc",
+            *(sys.executable, "-m", "grpc_tools.protoc"),
             f"--proto_path={protos}",
             f"--proto_path={resources.files('grpc_tools') / '_proto'}",
             *(f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")),
@@ -39,8 +39,9 @@ def generate(protos: Path, out: Path) -> None:
             f"--grpc_python_out={out}",
             f"--mypy_grpc_out=quiet:{out}",
             *sources,
-        ]
-    )
+        ],
+        check=False,
+    ).returncode
     if status != 0:
         raise GenerationError(f"protoc exited {status}")
     (out / PACKAGE / "__init__.py").write_text(INIT, encoding="utf-8")

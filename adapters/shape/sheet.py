@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import pyarrow as pa
@@ -46,6 +47,7 @@ class Heading:
     unit: str | None
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> Heading:
         """Name and unit; the unit None where there is none that is known."""
         plain = plain_heading(text)
@@ -58,6 +60,7 @@ class Heading:
         return cls(plain, None)
 
 
+@lru_cache(maxsize=4096)
 def plain_heading(text: str) -> str:
     """A heading without what typing makes of it: widths of characters, line breaks, spaces at the ends."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip()

@@ -30,7 +30,7 @@ from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
 from exchange.ids import AgencyId
 from exchange.ledger import LogSigner
-from exchange.ports import Clock, Record
+from exchange.ports import Clock, LedgerStore, ObjectStore, Record
 from exchange.serve import metrics
 from exchange.serve.catalog import HubFacts
 from exchange.serve.federation import standing_of
@@ -213,16 +213,7 @@ def build(directory: Path) -> Application:
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
-    appender = Appender(
-        ledger,
-        objects,
-        _log_signer(home, settings),
-        settings.hub.jurisdiction,
-        clock,
-        settings.serve.group_commit_max,
-        _observer(keys, checks, book, referral_book.index, settlement_book.index),
-        settings.serve.group_commit_wait_seconds,
-    )
+    observe = _observer(keys, checks, book, referral_book.index, settlement_book.index)
     return Application(
         home=home,
         settings=settings,
@@ -237,9 +228,22 @@ def build(directory: Path) -> Application:
         book=book,
         referral_book=referral_book,
         settlement_book=settlement_book,
-        appender=appender,
+        appender=_appender(home, settings, ledger, objects, clock, observe),
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )
+
+
+def _appender(
+    home: HubDirectory,
+    settings: Settings,
+    ledger: LedgerStore,
+    objects: ObjectStore,
+    clock: Clock,
+    observe: Callable[[Sequence[Record]], None],
+) -> Appender:
+    log, serve = _log_signer(home, settings), settings.serve
+    hub, most, wait = settings.hub.jurisdiction, serve.group_commit_max, serve.group_commit_wait_seconds
+    return Appender(ledger, objects, log, hub, clock, most, observe, wait)
 
 
 def _engine(home: HubDirectory) -> DuckTableEngine:

@@ -31,13 +31,13 @@ _OWN: Final = frozenset(
 _STATES: Final = ("proposed", "draft", "active", "deprecated", "retired")
 
 
-def load_contract(text: bytes) -> Contract:
-    """Read one contract version.
+def load_contract(text: bytes, vouched: bool = False) -> Contract:
+    """Read one contract version. `vouched`: out of a release or a ledger, and held against the JSON Schema before.
 
     Raises LimitExceededError (too large), MalformedError (not YAML) or InvalidInputError with one violation per
     place, each a YAML path.
     """
-    document = read_document(text)
+    document = read_document(text, vouched)
     problems = Problems()
     contract = _Assembly(document, problems).contract(text)
     refuse("the contract cannot be used", problems.found)

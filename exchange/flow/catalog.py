@@ -161,7 +161,7 @@ class Catalogue:
 
     def register_shipped(self, text: bytes) -> Appended | None:
         """Register a contract that comes with the software; None where that version stands already."""
-        contract = load_contract(text)
+        contract = load_contract(text, vouched=True)
         try:
             self._contracts.get(contract.ref)
         except NotFoundError:

@@ -57,6 +57,8 @@ class ReferralBook:
         self.index = StatementIndex(ledger, EntryKind.REFERRAL, refresh, self._take)
         self._known: dict[str, History] = {}
         self._of: dict[AgencyId, set[str]] = {}
+        # by agency, until a move of one of its referrals comes
+        self._inboxes: dict[AgencyId, dict[tuple[bool, bool], list[Referral]]] = {}
         self._lock = threading.Lock()
 
     def get(self, referral: str) -> Referral:
@@ -96,6 +98,15 @@ class ReferralBook:
         found = (self._known[id].standing for id in ids)
         return [each for each in found if each is not None]
 
+    def inbox(self, agency: AgencyId, mine: bool, closed: bool = False) -> list[Referral]:
+        """As the function of that name, over all that an agency has a part in; not to be changed."""
+        self.index.read()
+        with self._lock:
+            kept = self._inboxes.setdefault(agency, {})
+        if (mine, closed) not in kept:
+            kept[mine, closed] = inbox(self.of(agency), agency, mine, closed)
+        return kept[mine, closed]
+
     def _take(self, record: StatementRecord) -> None:
         try:
             move = Move.parse(Envelope.from_json_bytes(record.envelope).payload)
@@ -107,6 +118,7 @@ class ReferralBook:
             self._known[record.subject] = history
             for party in history.standing.parties if history.standing else ():
                 self._of.setdefault(party, set()).add(record.subject)
+                self._inboxes.pop(party, None)
 
 
 class Desk:

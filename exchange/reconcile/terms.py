@@ -128,7 +128,7 @@ def read_terms(contract: Contract) -> Terms:
 def shipped_terms() -> Terms:
     """The version that comes with the software."""
     mark = f"\nid: {CONTRACT}\n".encode()
-    found = [load_contract(text) for text in shipped_contracts() if mark in text]
+    found = [load_contract(text, vouched=True) for text in shipped_contracts() if mark in text]
     return read_terms(max(found, key=lambda contract: contract.ref))
 
 

@@ -121,7 +121,7 @@ class Referral:
     @property
     def id(self) -> str:
         """The referral's id."""
-        return self.order.id
+        return self.moves[0].referral
 
     @property
     def parties(self) -> frozenset[AgencyId]:

@@ -7,7 +7,7 @@ all agencies concerned; the step goes into the ledgers of their hubs. PROTOCOL.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -101,6 +101,8 @@ class Move:
     to: AgencyId | None = None
     person: str = ""
     reason: str = ""
+    # asked for again and again, and worth a millisecond by the dozen
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         first = self.act is Act.SEND
@@ -146,7 +148,9 @@ class Move:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical payload: the step's id."""
-        return digest_of(canonical(self.to_json()))
+        if not self._digest:
+            object.__setattr__(self, "_digest", digest_of(canonical(self.to_json())))
+        return self._digest
 
     def signed(self, key: Signer) -> Envelope:
         """The step under its agency's signature."""
@@ -160,7 +164,7 @@ class Move:
         value = parse_canonical(payload)
         if not isinstance(value, dict) or value.keys() != _MEMBERS or value.get("v") != 1:
             raise MalformedError("a step has missing or unknown members, or is not of v 1")
-        return cls(
+        move = cls(
             referral=parse_referral(text_of(value, "referral")),
             act=choice_of(Act, value, "act"),
             by=AgencyId.parse(text_of(value, "by")),
@@ -175,6 +179,8 @@ class Move:
             person=text_of(value, "person", 60),
             reason=text_of(value, "reason", MAX_REASON),
         )
+        object.__setattr__(move, "_digest", digest_of(payload))
+        return move
 
 
 _MEMBERS: Final = frozenset(

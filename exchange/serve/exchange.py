@@ -258,9 +258,11 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         size = min(request.page_size or 100, self._limit.page)
         before = int(request.page_token) if request.page_token.isdecimal() else 1 << 62
         publisher = caller if dataset is None else None
-        found = await asyncio.to_thread(self._ledger.newest_batches, dataset, publisher, before, size)
+        copy = await asyncio.to_thread(self._router.copy_of, dataset) if dataset else None
+        ledger, contracts = (copy.ledger, copy.contracts) if copy else (self._ledger, self._contracts)
+        found = await asyncio.to_thread(ledger.newest_batches, dataset, publisher, before, size)
         return exchange_pb2.ListBatchesResponse(
-            batches=[wire.batch(record, self._contracts.get(record.contract)) for record in found],
+            batches=[wire.batch(record, contracts.get(record.contract)) for record in found],
             next_page_token=str(found[-1].index) if len(found) == size else "",
         )
 

@@ -13,7 +13,7 @@ from exchange.client.peer import GrpcPeer
 from exchange.errors import LimitExceededError, MalformedError
 from exchange.flow.attach import Attachments
 from exchange.flow.links import Links
-from exchange.flow.refer import Desk, ReferralBook, inbox
+from exchange.flow.refer import Desk, ReferralBook
 from exchange.flow.statement import Statements
 from exchange.ids import AgencyId, parse_digest
 from exchange.ports import Clock, StatementRecord
@@ -102,8 +102,9 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         start: int,
         size: int,
     ) -> referral_pb2.ListReferralsResponse:
-        mine = (each for each in self._book.of(caller) if not kinds or each.order.kind in kinds)
-        found = inbox(mine, caller, request.awaited, request.closed)
+        found = self._book.inbox(caller, request.awaited, request.closed)
+        if kinds:
+            found = [each for each in found if each.order.kind in kinds]
         page = found[start : start + size]
         return referral_pb2.ListReferralsResponse(
             referrals=[self._told(each) if request.moves else self._referral(each) for each in page],

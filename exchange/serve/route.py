@@ -49,6 +49,13 @@ class Router:
             self._readers[origin] = self._reader_of(self._links.link(origin).replica)
         return self._readers[origin]
 
+    def copy_of(self, dataset: DatasetId) -> Replica | None:
+        """The verified copy of the owner's ledger, for what is published there; None for what is in this hub's own."""
+        origin = dataset.owner.jurisdiction
+        if origin == self._hub or self._is_here(dataset):
+            return None
+        return self._links.link(origin).replica
+
     def through(
         self, asker: Asker, dataset: DatasetId, request: exchange_pb2.QueryRequest
     ) -> Iterator[exchange_pb2.QueryResponse]:

@@ -72,9 +72,12 @@ class SparkEngine:
         return ibis.table(ibis.Schema.from_pyarrow(schema), name=name)
 
     def keep(self, name: str, expression: Table) -> Table:
-        """Computed by the workers and kept there."""
-        frame = self._frame(expression).persist()
-        frame.count()
+        """Computed by the workers and kept there; a worker that dies takes the comparison with it.
+
+        A checkpoint forgets how its rows came about. Merely persisted, each table carries the plans of all before
+        it, and the driver spends minutes writing them out.
+        """
+        frame = self._frame(expression).localCheckpoint(eager=True)
         frame.createOrReplaceTempView(name)
         return ibis.table(expression.schema(), name=name)
 
