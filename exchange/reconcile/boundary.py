@@ -12,7 +12,7 @@ from ibis.expr.types import Table
 
 from exchange.errors import InvalidInputError, LimitExceededError
 from exchange.reconcile import explain, held, row
-from exchange.reconcile.compare import judged, limits_table
+from exchange.reconcile.compare import Verdict, judged, keyed, limits_table, verdict_name, with_detection
 from exchange.reconcile.engine.protocol import Engine, Source
 from exchange.reconcile.key import MAX_ITEMS, MAX_SECTIONS
 from exchange.reconcile.pair import alone, nearest, same_instant, single, without
@@ -44,6 +44,11 @@ class Compared:
     def all_differences(self) -> Table:
         """What differs, each with its cause."""
         return readable(self.differences, self.sections, self.units)
+
+    def verdicts(self) -> Table:
+        """How many pairs and single rows have which verdict."""
+        counted = self.pairs.group_by("verdict").agg(rows=self.pairs.count())
+        return counted.mutate(verdict=verdict_name(counted.verdict))
 
     def bias(self) -> Table:
         """Bias per item and window."""
@@ -87,8 +92,8 @@ def compare(
     ]
     pairs = _paired(engine, terms, given, *sides)
     found = engine.keep("windows", windows(pairs, terms))
-    causes, stuck = _tried(engine, terms, pairs, found)
-    differing = engine.keep("differing", explain.differing(pairs))
+    causes, stuck = _tried(engine, terms, given, pairs, found)
+    differing = engine.keep("differing", with_detection(explain.differing(pairs), given.limits))
     twice = [row.twice_fed(differing, pairs, which, terms.causes) for which in _SIDES]
     explained = explain.explained(
         differing,
@@ -123,15 +128,15 @@ def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Tab
         single(without(rows, across, which), which) for which, rows in zip(_SIDES, (left, right), strict=True)
     ]
     later = judged(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
-    found = met.filter(met.left_key.notnull(), met.right_key.notnull())
-    return engine.name("pairs", found.union(engine.keep("later", later)))
+    found = met.filter(met.verdict < Verdict.LEFT_ONLY.number)
+    return engine.name("pairs", keyed(found.union(engine.keep("later", later))))
 
 
-def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table]:
+def _tried(engine: Engine, terms: Terms, given: _Given, pairs: Table, found: Table) -> tuple[Table, Table]:
     """The cause that a window has, where one is held, and the rows that are stuck."""
     causes, slot = terms.causes, terms.pairing.automatic
     odd = engine.keep("suspects", suspects(found, terms))
-    rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, terms))
+    rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, given.limits, terms))
     left, right = (engine.keep(f"sheet_{which}", sheet(rows, which, slot)) for which in _SIDES)
     lags = engine.give("lags", _lags(causes, slot))
     lagged = engine.keep("lagged", held.lag_distances(left, right, lags, causes))

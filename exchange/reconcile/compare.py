@@ -7,7 +7,7 @@ from typing import Final
 
 import ibis
 import pyarrow as pa
-from ibis.expr.types import BooleanValue, FloatingValue, Table
+from ibis.expr.types import BooleanValue, FloatingValue, IntegerValue, StringValue, Table
 
 from exchange.reconcile.key import item_of, mode_of, series_of
 from exchange.reconcile.terms import Mixed, Terms
@@ -21,6 +21,11 @@ class Verdict(StrEnum):
     DISAGREE = "disagree"
     LEFT_ONLY = "left_only"
     RIGHT_ONLY = "right_only"
+
+    @property
+    def number(self) -> int:
+        """What stands for it until somebody reads it: text costs more to write than all the rest of a pair."""
+        return list(Verdict).index(self)
 
 
 _BANDS: Final = 3
@@ -59,31 +64,61 @@ def limits_table(terms: Terms) -> pa.Table:
 
 
 def judged(pairs: Table, limits: Table, mixed: Mixed | None) -> Table:
-    """The pairs with `key` (the left side's, or the only one's), `detection`, `deviation` and `verdict`.
+    """The pairs with the number of their `verdict`.
 
     `mixed` is None where all of them are by one method on both sides.
     """
-    keyed = pairs.mutate(key=ibis.coalesce(pairs.left_key, pairs.right_key))
-    found = keyed.mutate(item=item_of(series_of(keyed.key))).join(limits, "item")
+    found = _limited(pairs, ibis.coalesce(pairs.left_key, pairs.right_key), limits)
     a, b = found.left_amount, found.right_amount
-    detection = ibis.greatest(
-        ibis.coalesce(found.left_detection, found.item_detection),
-        ibis.coalesce(found.right_detection, found.item_detection),
-    )
     apart, total = (a - b).abs(), a.abs() + b.abs()
-    deviation = ibis.cases((total > 0, apart / total), (total == 0, 0.0), else_=None)
+    detection = _detection(found)
     within = apart <= total * _share(found, total / 2)
     if mixed is not None:
         one_method = mode_of(series_of(found.left_key)) == mode_of(series_of(found.right_key))
         within = ibis.ifelse(one_method, within, _across(found, detection, mixed))
     verdict = ibis.cases(
-        (found.left_key.isnull(), Verdict.RIGHT_ONLY.value),
-        (found.right_key.isnull(), Verdict.LEFT_ONLY.value),
-        (within | (apart <= found.absolute), Verdict.AGREE.value),
-        (apart <= detection, Verdict.NOISE.value),
-        else_=Verdict.DISAGREE.value,
+        (found.left_key.isnull(), Verdict.RIGHT_ONLY.number),
+        (found.right_key.isnull(), Verdict.LEFT_ONLY.number),
+        (within | (apart <= found.absolute), Verdict.AGREE.number),
+        (apart <= detection, Verdict.NOISE.number),
+        else_=Verdict.DISAGREE.number,
     )
-    return found.select(*pairs.columns, "key", detection=detection, deviation=deviation, verdict=verdict)
+    return found.select(*pairs.columns, verdict=verdict.cast("int8"))
+
+
+def keyed(pairs: Table) -> Table:
+    """The pairs with `key`: the left side's, or the only one's."""
+    return pairs.mutate(key=ibis.coalesce(pairs.left_key, pairs.right_key))
+
+
+def with_detection(pairs: Table, limits: Table) -> Table:
+    """Pairs (with `key`) and the larger `detection` limit of both, in the item's unit."""
+    found = _limited(pairs, pairs.key, limits)
+    return found.select(*pairs.columns, detection=_detection(found))
+
+
+def deviation(pairs: Table) -> FloatingValue:
+    """|a − b| / (|a| + |b|), 0 where both are 0, null where one is missing."""
+    apart = (pairs.left_amount - pairs.right_amount).abs()
+    total = pairs.left_amount.abs() + pairs.right_amount.abs()
+    return ibis.cases((total > 0, apart / total), (total == 0, 0.0), else_=None)
+
+
+def verdict_name(number: IntegerValue) -> StringValue:
+    """The word for a verdict's number."""
+    *first, last = Verdict
+    return ibis.cases(*((number == each.number, each.value) for each in first), else_=last.value)
+
+
+def _limited(pairs: Table, key: IntegerValue, limits: Table) -> Table:
+    return pairs.mutate(item=item_of(series_of(key))).join(limits, "item")
+
+
+def _detection(found: Table) -> FloatingValue:
+    return ibis.greatest(
+        ibis.coalesce(found.left_detection, found.item_detection),
+        ibis.coalesce(found.right_detection, found.item_detection),
+    )
 
 
 def _share(found: Table, mean: FloatingValue) -> FloatingValue:

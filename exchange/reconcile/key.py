@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import ibis
-from ibis.expr.types import IntegerValue
+from ibis.expr.types import IntegerValue, TimestampValue
 
 TIME_BITS: Final = 34
 MODE_BITS: Final = 2
@@ -18,15 +18,33 @@ MAX_ITEMS: Final = 1 << ITEM_BITS
 MAX_SECTIONS: Final = 1 << 20
 AUTOMATIC: Final = 0
 MANUAL: Final = 1
+_MICROS: Final = 1_000_000
 
 
-def packed(
-    section: IntegerValue, item: IntegerValue, mode: IntegerValue, seconds: IntegerValue
-) -> IntegerValue:
-    """The key."""
-    wide = ibis.literal(TIME_BITS, "int32")
-    series = (section << (ITEM_BITS + MODE_BITS)) | (item << MODE_BITS) | mode
-    return (series << wide) | seconds
+def of_section(section: IntegerValue) -> IntegerValue:
+    """The section's part of the key."""
+    return section << (ITEM_BITS + MODE_BITS + TIME_BITS)
+
+
+def of_item(item: IntegerValue) -> IntegerValue:
+    """The item's part of the key."""
+    return item << (MODE_BITS + TIME_BITS)
+
+
+def of_mode(mode: int) -> int:
+    """The mode's part of the key."""
+    return mode << TIME_BITS
+
+
+def of_instant(at: TimestampValue) -> IntegerValue:
+    """The instant's part of the key: whole seconds, what is less is cut off."""
+    return unix_micros(at) // _MICROS
+
+
+@ibis.udf.scalar.builtin(signature=(("timestamp('UTC')",), "int64"))  # type: ignore[untyped-decorator] # ibis has no types
+def unix_micros(at: TimestampValue) -> IntegerValue:
+    """Microseconds since 1970. Both engines have it; what ibis offers takes each instant apart as a date first."""
+    raise NotImplementedError
 
 
 def series_of(key: IntegerValue) -> IntegerValue:
