@@ -12,7 +12,14 @@ from ibis.expr.types import Table
 
 from exchange.errors import InvalidInputError, LimitExceededError
 from exchange.reconcile import explain, held, row
-from exchange.reconcile.compare import Verdict, judged, keyed, limits_table, verdict_name, with_detection
+from exchange.reconcile.compare import (
+    Verdict,
+    judged_at_once,
+    judged_later,
+    keyed,
+    limits_table,
+    verdict_name,
+)
 from exchange.reconcile.engine.protocol import Engine, Source
 from exchange.reconcile.key import MAX_ITEMS, MAX_SECTIONS
 from exchange.reconcile.pair import alone, nearest, same_instant, single, without
@@ -92,8 +99,8 @@ def compare(
     ]
     pairs = _paired(engine, terms, given, *sides)
     found = engine.keep("windows", windows(pairs, terms))
-    causes, stuck = _tried(engine, terms, given, pairs, found)
-    differing = engine.keep("differing", with_detection(explain.differing(pairs), given.limits))
+    causes, stuck = _tried(engine, terms, pairs, found)
+    differing = engine.keep("differing", explain.differing(pairs))
     twice = [row.twice_fed(differing, pairs, which, terms.causes) for which in _SIDES]
     explained = explain.explained(
         differing,
@@ -118,7 +125,7 @@ class _Given:
 
 def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Table) -> Table:
     """Every pair and single row, judged. Rows that meet at once are written once; the rest is small as a rule."""
-    met = engine.keep("met", judged(same_instant(left, right), given.limits, None))
+    met = engine.keep("met", judged_at_once(same_instant(left, right), given.limits))
     left, right = (engine.keep(f"alone_{which}", alone(met, which)) for which in _SIDES)
     near = engine.keep("near", nearest(left, right, terms.pairing, mixed=False))
     left = engine.keep("left_over", without(left, near, "left"))
@@ -127,16 +134,16 @@ def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Tab
     singles = [
         single(without(rows, across, which), which) for which, rows in zip(_SIDES, (left, right), strict=True)
     ]
-    later = judged(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
+    later = judged_later(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
     found = met.filter(met.verdict < Verdict.LEFT_ONLY.number)
     return engine.name("pairs", keyed(found.union(engine.keep("later", later))))
 
 
-def _tried(engine: Engine, terms: Terms, given: _Given, pairs: Table, found: Table) -> tuple[Table, Table]:
+def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table]:
     """The cause that a window has, where one is held, and the rows that are stuck."""
     causes, slot = terms.causes, terms.pairing.automatic
     odd = engine.keep("suspects", suspects(found, terms))
-    rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, given.limits, terms))
+    rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, terms))
     left, right = (engine.keep(f"sheet_{which}", sheet(rows, which, slot)) for which in _SIDES)
     lags = engine.give("lags", _lags(causes, slot))
     lagged = engine.keep("lagged", held.lag_distances(left, right, lags, causes))

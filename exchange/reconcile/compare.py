@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import product
 from typing import Final
 
 import ibis
 import pyarrow as pa
 from ibis.expr.types import BooleanValue, FloatingValue, IntegerValue, StringValue, Table
 
-from exchange.reconcile.key import item_of, mode_of, series_of
+from exchange.reconcile.key import MAX_UNITS, item_of, mode_of, series_of, units_of
+from exchange.reconcile.pair import PAIR
 from exchange.reconcile.terms import Mixed, Terms
 
 
@@ -29,9 +31,11 @@ class Verdict(StrEnum):
 
 
 _BANDS: Final = 3
+_SIDES: Final = ("left", "right")
 LIMITS: Final = pa.schema(
     [
-        ("item", pa.int64()),
+        ("kind", pa.int64()),
+        *((f"{which}_factor", pa.float64()) for which in _SIDES),
         *((f"upto_{at}", pa.float64()) for at in range(_BANDS - 1)),
         *((f"share_{at}", pa.float64()) for at in range(_BANDS)),
         ("absolute", pa.float64()),
@@ -44,7 +48,10 @@ _NEVER: Final = 1e300
 
 
 def limits_table(terms: Terms) -> pa.Table:
-    """What the terms allow each item, one row each (schema LIMITS); missing bands repeat the last."""
+    """What the terms allow each item, one row for each two units it may come in (schema LIMITS).
+
+    Missing bands repeat the last; the factor of a side that is missing is null.
+    """
     rows = []
     for place, item in enumerate(terms.items):
         bands = (*item.bands[:-1], *[item.bands[-1]] * (_BANDS + 1 - len(item.bands)))
@@ -53,25 +60,41 @@ def limits_table(terms: Terms) -> pa.Table:
             f"upto_{at}": _NEVER if band.upto is None else band.upto for at, band in enumerate(bands[:-1])
         }
         row |= {
-            "item": place,
             "absolute": item.absolute,
             "item_detection": item.detection_limit,
             "class_ii": -_NEVER if item.class_ii is None else item.class_ii,
             "class_iv": _NEVER if item.class_iv is None else item.class_iv,
         }
-        rows.append(row)
+        factors = [*enumerate(item.units.values()), (MAX_UNITS, None)]
+        rows += [
+            row | {"kind": units_of(place, left, right), "left_factor": ours, "right_factor": theirs}
+            for (left, ours), (right, theirs) in product(factors, factors)
+        ]
     return pa.Table.from_pylist(rows, LIMITS)
 
 
-def judged(pairs: Table, limits: Table, mixed: Mixed | None) -> Table:
-    """The pairs with the number of their `verdict`.
+def judged_at_once(met: Table, limits: Table) -> Table:
+    """Rows that met at one instant, harmonised and judged: PAIR, `detection` (the larger limit of both), `verdict`."""
+    found = _limited(met, limits)
+    amounts = {f"{which}_amount": _amount(found, which) for which in _SIDES}
+    detection = {
+        f"{which}_detection": found[f"{which}_detection"] * found[f"{which}_factor"] for which in _SIDES
+    }
+    return _judged(found.mutate(**amounts, **detection), None)
 
-    `mixed` is None where all of them are by one method on both sides.
-    """
-    found = _limited(pairs, ibis.coalesce(pairs.left_key, pairs.right_key), limits)
+
+def judged_later(pairs: Table, limits: Table, mixed: Mixed) -> Table:
+    """Pairs that the nearest instants made, and what is alone: as `judged_at_once`."""
+    return _judged(_limited(pairs, limits), mixed)
+
+
+def _judged(found: Table, mixed: Mixed | None) -> Table:
     a, b = found.left_amount, found.right_amount
     apart, total = (a - b).abs(), a.abs() + b.abs()
-    detection = _detection(found)
+    detection = ibis.greatest(
+        ibis.coalesce(found.left_detection, found.item_detection),
+        ibis.coalesce(found.right_detection, found.item_detection),
+    )
     within = apart <= total * _share(found, total / 2)
     if mixed is not None:
         one_method = mode_of(series_of(found.left_key)) == mode_of(series_of(found.right_key))
@@ -83,18 +106,12 @@ def judged(pairs: Table, limits: Table, mixed: Mixed | None) -> Table:
         (apart <= detection, Verdict.NOISE.number),
         else_=Verdict.DISAGREE.number,
     )
-    return found.select(*pairs.columns, verdict=verdict.cast("int8"))
+    return found.select(*PAIR, detection=detection, verdict=verdict)
 
 
 def keyed(pairs: Table) -> Table:
     """The pairs with `key`: the left side's, or the only one's."""
-    return pairs.mutate(key=ibis.coalesce(pairs.left_key, pairs.right_key))
-
-
-def with_detection(pairs: Table, limits: Table) -> Table:
-    """Pairs (with `key`) and the larger `detection` limit of both, in the item's unit."""
-    found = _limited(pairs, pairs.key, limits)
-    return found.select(*pairs.columns, detection=_detection(found))
+    return pairs.mutate(key=_key(pairs))
 
 
 def deviation(pairs: Table) -> FloatingValue:
@@ -110,15 +127,21 @@ def verdict_name(number: IntegerValue) -> StringValue:
     return ibis.cases(*((number == each.number, each.value) for each in first), else_=last.value)
 
 
-def _limited(pairs: Table, key: IntegerValue, limits: Table) -> Table:
-    return pairs.mutate(item=item_of(series_of(key))).join(limits, "item")
+def _key(pairs: Table) -> IntegerValue:
+    return ibis.coalesce(pairs.left_key, pairs.right_key)
 
 
-def _detection(found: Table) -> FloatingValue:
-    return ibis.greatest(
-        ibis.coalesce(found.left_detection, found.item_detection),
-        ibis.coalesce(found.right_detection, found.item_detection),
-    )
+def _limited(pairs: Table, limits: Table) -> Table:
+    """The pairs with what their item is allowed, and both factors."""
+    left, right = (ibis.coalesce(pairs[f"{which}_unit_number"], MAX_UNITS).cast("int64") for which in _SIDES)
+    kind = units_of(item_of(series_of(_key(pairs))), left, right)
+    return pairs.mutate(kind=kind).join(limits, "kind")
+
+
+def _amount(found: Table, which: str) -> FloatingValue:
+    amount = found[f"{which}_value"] * found[f"{which}_factor"]
+    shift = f"{which}_shift"
+    return amount + found[shift] if shift in found.columns else amount
 
 
 def _share(found: Table, mean: FloatingValue) -> FloatingValue:

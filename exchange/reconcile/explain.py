@@ -17,7 +17,7 @@ from exchange.reconcile.cause import Cause
 from exchange.reconcile.compare import Verdict
 from exchange.reconcile.held import HELD
 from exchange.reconcile.key import series_of
-from exchange.reconcile.pair import LEFT, RIGHT
+from exchange.reconcile.pair import PAIR
 from exchange.reconcile.terms import Causes, Terms
 from exchange.reconcile.window import window_of
 
@@ -101,8 +101,7 @@ def explained(
         (alone, Cause.MISSING, ibis.null("float64"), ibis.literal(1.0)),
     )
     return found.select(
-        *LEFT,
-        *RIGHT,
+        *PAIR,
         "key",
         "detection",
         "verdict",

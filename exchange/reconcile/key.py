@@ -16,6 +16,8 @@ MODE_BITS: Final = 2
 ITEM_BITS: Final = 7
 MAX_ITEMS: Final = 1 << ITEM_BITS
 MAX_SECTIONS: Final = 1 << 20
+UNIT_BITS: Final = 4
+MAX_UNITS: Final = (1 << UNIT_BITS) - 1
 AUTOMATIC: Final = 0
 MANUAL: Final = 1
 _MICROS: Final = 1_000_000
@@ -70,6 +72,11 @@ def item_of(series: IntegerValue) -> IntegerValue:
 def section_of(series: IntegerValue) -> IntegerValue:
     """The section's row in the crosswalk."""
     return series >> (ITEM_BITS + MODE_BITS)
+
+
+def units_of(item: IntegerValue, left: IntegerValue, right: IntegerValue) -> IntegerValue:
+    """An item in one unit on the left and one on the right, as an integer; where a side is missing, MAX_UNITS."""
+    return (item << 2 * UNIT_BITS) | (left << UNIT_BITS) | right
 
 
 def at(series: IntegerValue, item: IntegerValue) -> IntegerValue:

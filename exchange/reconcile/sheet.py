@@ -5,16 +5,16 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import FloatingValue, Table
 
-from exchange.reconcile.compare import Verdict, with_detection
+from exchange.reconcile.compare import Verdict
 from exchange.reconcile.key import seconds_of, series_of
 from exchange.reconcile.terms import Terms
 from exchange.reconcile.window import FLOOR, window_of
 
 
-def suspect_rows(pairs: Table, suspects: Table, limits: Table, terms: Terms) -> Table:
+def suspect_rows(pairs: Table, suspects: Table, terms: Terms) -> Table:
     """Every pair of those windows: series, window, key, both instants (seconds) and amounts, verdict."""
     rows = pairs.mutate(series=series_of(pairs.key), window=window_of(pairs.key, terms.pairing))
-    rows = with_detection(rows.semi_join(suspects, ["series", "window"]), limits)
+    rows = rows.semi_join(suspects, ["series", "window"])
     return rows.select(
         "series",
         "window",

@@ -58,7 +58,7 @@ def units_table(terms: Terms) -> pa.Table:
 
 
 def side(rows: Table, sections: Table, code: str, units: Table, terms: Terms, datums: Table | None) -> Table:
-    """key, value (as published), amount (harmonised), unit_number, detection (in the item's unit, or null).
+    """key, value and detection (as published; the latter may be null), unit_number, and shift where there are `datums`.
 
     `code` is the crosswalk's column with this side's codes. Rows of other sections, items, units and flags drop out.
     """
@@ -67,15 +67,15 @@ def side(rows: Table, sections: Table, code: str, units: Table, terms: Terms, da
     places = sections.select(code, place=of_section(sections.section))
     kinds = units.mutate(kind=of_item(units.item))
     found = valid.join(places, valid.section_code == places[code]).join(kinds, ["item_code", "unit"])
-    amount = found.value * found.factor
+    extra = {}
     if datums is not None:
         found = found.left_join(datums, ["section_code", "datum"])
-        amount = found.value * found.factor + ibis.coalesce(found["shift"], 0.0)
+        extra = {"shift": ibis.coalesce(found["shift"], 0.0)}
     mode = ibis.ifelse(found.monitoring_mode == "automatic", of_mode(AUTOMATIC), of_mode(MANUAL))
     return found.select(
         key=found.place | found.kind | mode | of_instant(found.sampled_at),
         value=found.value,
-        amount=amount,
         unit_number=found.unit_number,
-        detection=found.detection_limit * found.factor,
+        detection=found.detection_limit,
+        **extra,
     )
