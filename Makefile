@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# dozens of processes would each compile the code anew
+unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 VENV := .venv
@@ -35,8 +37,8 @@ demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute;
 airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
 	@$(if $(AGENCY),HECHUAN_HOME="$(AGENCY)") $(BIN)/python -m stewards
 
-test: $(SETUP) ## the everyday tests; ARGS= goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(SETUP) ## the everyday tests, a file at a time on each core; ARGS= goes to pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames, every suite; ARGS= goes to pytest
 	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} HECHUAN_GATEWAY_KILLS=$${HECHUAN_GATEWAY_KILLS:-50} \

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pyarrow import csv
 
@@ -49,10 +50,11 @@ def _write(path: Path) -> int:
         "监测时间": np.char.replace(minutes.astype(str), "T", " "),
     }
     for factor in FACTORS:
-        texts = np.round(chance.gamma(2.0, 1.5, rows), 3).astype(str).astype(object)
-        odd = chance.choice(rows, rows // 200, replace=False)
-        texts[odd] = chance.choice(_MARKS, len(odd))
-        columns[f"{factor.zh}({factor.unit})"] = texts
+        texts = pa.array(np.round(chance.gamma(2.0, 1.5, rows), 3)).cast(pa.string())
+        odd = np.zeros(rows, dtype=bool)
+        odd[chance.choice(rows, rows // 200, replace=False)] = True
+        marks = pa.array(chance.choice(_MARKS, int(odd.sum())), pa.string())
+        columns[f"{factor.zh}({factor.unit})"] = pc.replace_with_mask(texts, pa.array(odd), marks)
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     csv.write_csv(table, path, csv.WriteOptions(quoting_style="none"))
     return rows * len(FACTORS)

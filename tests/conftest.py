@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+# a console that is made while this is set keeps that width for good, whatever a test sets later
+os.environ.pop("COLUMNS", None)
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 

@@ -25,6 +25,14 @@ GOOD: Final[dict[str, Row]] = {
         "right_at": "2026-03-19T09:20:00+08:00", "right_value": "620", "right_unit": "ug/L", "right_amount": "0.62",
         "deviation": "0", "verdict": "agree", "cause": None, "evidence": None, "confidence": None,
     },
+    **{
+        f"compensation-{name}": {
+            "section_code": "SC-SHANGHEBA", "period": "2026-03", "payer_code": "500155", "payee_code": "511724",
+            "amount_yuan": "1000000", "basis": "达标且好于上年", "target_class": "III", "class_now": "II",
+            "class_before": "III", "index_value": None, "report": "0f" * 16, "paid_on": "2026-05-20", "remark": None,
+        }
+        for name in ("chishui", "chongqing", "xinan")
+    },
     "monitoring-section": {
         "section_code": "SC-SHANGHEBA", "section_name": "上河坝", "section_type": "national",
         "river_name": "铜钵河", "water_body": "river", "reach_code": "SC-TB-01", "basin": "长江流域",
@@ -198,6 +206,16 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
         "partner_despite_verdict": {"verdict": "left_only", "cause": "missing"},
         "difference_without_cause": {"verdict": "disagree"},
         "doubtful_cause": {"verdict": "disagree", "cause": "lag", "confidence": "0.3"},
+    },
+    **{
+        f"compensation-{name}": {
+            "period.pattern": {"period": "2026-13"},
+            "amount_yuan.range": {"amount_yuan": "-1"},
+            "payer_is_payee": {"payer_code": "511724"},
+            "paid_without_report": {"report": None},
+            "not_paid": {"paid_on": None},
+        }
+        for name in ("chishui", "chongqing", "xinan")
     },
     "monitoring-section": {
         **_PLACES,

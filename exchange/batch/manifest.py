@@ -145,7 +145,7 @@ def parse_instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text)
         canonical = format_instant(instant)
     except (ValueError, OverflowError):
-        canonical = ""
+        canonical = None
     if canonical != text:
         raise MalformedError(f"instant {text[:40]!r} is not like 2026-01-31T00:00:00.000000Z")
     return instant

@@ -15,7 +15,7 @@ from pyarrow import csv
 from rich.table import Table
 
 from exchange.cli.partner import Home, Hub, read_moment
-from exchange.cli.reconcile import AsOf, Left, Output, Right, out, read_crosswalk, write
+from exchange.cli.reconcile import AsOf, Left, Output, Right, app, out, read_crosswalk, write
 from exchange.client import connect
 from exchange.v1 import common_pb2
 
@@ -31,12 +31,7 @@ VERDICTS: Final = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to those of reconciliation."""
-    for command in (registry, cases, deliveries, campaign):
-        app.command()(command)
-
-
+@app.command()
 def registry(
     left: Left,
     right: Right,
@@ -59,6 +54,7 @@ def registry(
     _compare(lists(left.rsplit("/", 1)[-1], ours, theirs, walk, day), output)
 
 
+@app.command()
 def cases(
     sent: Annotated[
         str, typer.Argument(help="Dataset of whoever transferred, as 500000/ecology/enforcement-case.")
@@ -79,6 +75,7 @@ def cases(
     _compare(lists(ours, csv.read_csv(received), receiver), output)
 
 
+@app.command()
 def deliveries(
     dataset: Annotated[str, typer.Argument(help="As 500000/ecology/water-quality.")],
     home: Home,
@@ -94,6 +91,7 @@ def deliveries(
     _compare(found, output)
 
 
+@app.command()
 def campaign(
     totals: Annotated[
         Path, typer.Argument(exists=True, help="CSV: directive,campaign,county_code,listed,mended,closed.")

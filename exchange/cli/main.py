@@ -3,75 +3,79 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
 
 import typer
 from rich.console import Console
 
-from exchange.cli import (
-    agency,
-    agreement,
-    alert,
-    contracts,
-    duty,
-    evidence,
-    federation,
-    hub,
-    key,
-    lists,
-    operate,
-    partner,
-    patrol,
-    reconcile,
-    referral,
-    river,
-    search,
-    settle,
-    verify,
-)
+from exchange.cli.deferred import MARKUP, deferred
 from exchange.errors import HechuanError
+
+_GROUPS: Final = (
+    "hub",
+    "agency",
+    "agreement",
+    "referral",
+    "duty",
+    "federation",
+    "contracts",
+    "key",
+    "patrol",
+    "report",
+    "river",
+    "settle",
+)
+_COMMANDS: Final = {
+    "partner": ["publish", "query", "watch", "fetch", "quarantine", "receipts"],
+    "evidence": ["evidence"],
+    "verify": ["verify"],
+    "operate": ["alarms", "fsck", "backup", "restore"],
+    "agreement": ["audit"],
+    "referral": ["inbox"],
+    "alert": ["alert"],
+    "search": ["search"],
+    "report": ["trace"],
+}
+
+
+def _own() -> Iterator[EntryPoint]:
+    for group in _GROUPS:
+        yield EntryPoint(group, f"exchange.cli.{group}:app", "")
+    yield EntryPoint("reconcile", "exchange.cli.lists:app", "")  # which adds to exchange.cli.reconcile
+    for module, names in _COMMANDS.items():
+        for name in names:
+            yield EntryPoint(name, f"exchange.cli.{module}:{name}", "")
+
+
+def _installed(group: str) -> list[EntryPoint]:
+    """What stands on this package and is installed beside it, as adapters are."""
+    return sorted(entry_points(group=group), key=lambda each: each.name)
+
+
+def _named(*places: EntryPoint) -> dict[str, EntryPoint]:
+    return {each.name: each for each in places}
+
 
 app = typer.Typer(
     name="hechuan",
+    cls=deferred(
+        _named(*_own(), EntryPoint("gateway", f"{__name__}:gateway", ""), *_installed("hechuan.commands"))
+    ),
     help="River data between governments: publish, read and verify. 河长制跨域数据交换。",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
 )
-app.add_typer(hub.app, name="hub")
-app.add_typer(agency.app, name="agency")
-app.add_typer(agreement.app, name="agreement")
-app.add_typer(referral.app, name="referral")
-app.add_typer(duty.app, name="duty")
-app.add_typer(federation.app, name="federation")
-app.add_typer(contracts.app, name="contracts")
-app.add_typer(key.app, name="key")
-app.add_typer(patrol.app, name="patrol")
-app.add_typer(river.app, name="river")
-lists.register(reconcile.app)
-app.add_typer(reconcile.app, name="reconcile")
-app.add_typer(settle.app, name="settle")
-partner.register(app)
-app.command()(evidence.evidence)
-app.command()(verify.verify)
-operate.register(app)
-app.command()(agreement.audit)
-app.command()(referral.inbox)
-app.command()(alert.alert)
-app.command()(search.search)
-gateway = typer.Typer(help="Gateways for what speaks other protocols. 网关。", no_args_is_help=True)
-
-
-def _add_installed() -> None:
-    """Commands of what stands on this package and is installed beside it, as adapters are."""
-    for group, target in (("hechuan.commands", app), ("hechuan.gateways", gateway)):
-        for found in sorted(entry_points(group=group), key=lambda each: each.name):
-            target.command(found.name)(found.load())
-    if gateway.registered_commands:
-        app.add_typer(gateway, name="gateway")
-
-
-_add_installed()
+gateway = typer.Typer(
+    cls=deferred(_named(*_installed("hechuan.gateways"))),
+    help="Gateways for what speaks other protocols. 网关。",
+    no_args_is_help=True,
+)
+# a Typer application without a command of its own needs a callback to be one
+for _each in (app, gateway):
+    _each.callback()(lambda: None)
 
 
 def main() -> None:

@@ -26,12 +26,6 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the operator's commands to the application."""
-    for command in (alarms, fsck, backup, restore):
-        app.command()(command)
-
-
 def fsck(
     directory: Directory,
     sweep: Annotated[bool, typer.Option(help="Remove objects that nothing refers to.")] = False,

@@ -46,12 +46,6 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the partner's commands to the application."""
-    for command in (publish, query, watch, fetch, quarantine, receipts):
-        app.command()(command)
-
-
 def publish(
     contract: Annotated[str, typer.Argument(help="Contract, as `water-quality` or `water-quality@1.0.0`.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".parquet .arrow .csv .ndjson")],

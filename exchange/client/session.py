@@ -70,5 +70,5 @@ class Session(AbstractContextManager["Session"]):
         if ref not in self._contracts:
             request = catalog_pb2.GetContractRequest(ref=ref)
             response = retried(lambda: self.catalog.GetContract(request, timeout=30))
-            self._contracts[ref] = load_contract(response.yaml)
+            self._contracts[ref] = load_contract(response.yaml, vouched=True)
         return self._contracts[ref]

@@ -27,7 +27,7 @@ _MAX_PRODUCT: Final = 1 << 16
 _MAX_KEY_VALUES: Final = 64
 _MAX_KEY_BYTES: Final = 4096
 _MAX_MEMORIES: Final = 20_000
-_NO_WORDS: Final = pa.array([], pa.string())
+_NO_WORDS: Final = pa.nulls(0, pa.string())
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,7 @@ _OWN: Final = frozenset(
 _STATES: Final = ("proposed", "draft", "active", "deprecated", "retired")
 
 
+@lru_cache(maxsize=128)
 def load_contract(text: bytes, vouched: bool = False) -> Contract:
     """Read one contract version. `vouched`: out of a release or a ledger, and held against the JSON Schema before.
 

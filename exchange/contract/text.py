@@ -37,8 +37,8 @@ _TIME: Final = (
 )
 _ZONE: Final = r"(?:[Zz]|(?P<sign>[+-])(?P<east>[0-9]{2}):?(?P<past>[0-9]{2})?)"
 _INSTANT: Final = rf"^{_DAY}[Tt ]{_TIME}{_ZONE}$"
-_TRUE: Final = pa.array(["true", "1", "是"])
-_FALSE: Final = pa.array(["false", "0", "否"])
+_TRUE: Final = ["true", "1", "是"]
+_FALSE: Final = ["false", "0", "否"]
 _WIDTH: Final = 20
 
 Numbers = npt.NDArray[np.int64]
@@ -145,8 +145,8 @@ def _floats(text: pa.StringArray, target: pa.DataType) -> pa.Array:
 
 def _booleans(text: pa.StringArray) -> pa.Array:
     lower = pc.utf8_lower(text)
-    yes = pc.is_in(lower, _TRUE)
-    return _where(pc.or_(yes, pc.is_in(lower, _FALSE)), yes)
+    yes = pc.is_in(lower, pa.array(_TRUE))
+    return _where(pc.or_(yes, pc.is_in(lower, pa.array(_FALSE))), yes)
 
 
 def _dates(text: pa.StringArray) -> pa.Array:

@@ -8,7 +8,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import acero
 
 from exchange.trust.condition.term import (
     MAX_WHOLE,
@@ -74,6 +73,8 @@ def expression_of(term: Term) -> pc.Expression:
 
 def run(expression: pc.Expression, batch: pa.RecordBatch) -> pa.BooleanArray:
     """What an expression yields for each row; null counts as false."""
+    from pyarrow import acero  # which imports pandas where it is installed: a third of a second
+
     source = acero.Declaration("table_source", acero.TableSourceNodeOptions(pa.Table.from_batches([batch])))
     project = acero.Declaration("project", acero.ProjectNodeOptions([expression], ["granted"]), [source])
     granted = project.to_table(use_threads=False)["granted"].combine_chunks()

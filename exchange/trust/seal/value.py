@@ -19,7 +19,6 @@ from exchange.trust.seal.cell import BLOCK, MAX_ASSOCIATED, Bools, Bytes, Ints, 
 MAX_VALUE: Final = 1 << 20
 _NULL: Final = 0xFFFFFFFF
 _PREFIX: Final = 4
-_NOTHING: Final = pa.scalar(b"", pa.large_binary())
 
 
 class Values:
@@ -101,7 +100,8 @@ def bound_data(table: pa.Table) -> Packed:
             pa.FixedSizeBinaryArray.from_buffers(pa.binary(4), len(prefix), [None, pa.py_buffer(prefix)])
         )
         parts.append(_strings(values))
-    joined = Values(pc.binary_join_element_wise(*[part.cast(pa.large_binary()) for part in parts], _NOTHING))
+    nothing = pa.scalar(b"", pa.large_binary())
+    joined = Values(pc.binary_join_element_wise(*[part.cast(pa.large_binary()) for part in parts], nothing))
     longest = int(joined.lengths.max(initial=0))
     if longest > MAX_ASSOCIATED:
         raise LimitExceededError(f"the key of a sealed row has at most {MAX_ASSOCIATED} bytes, not {longest}")

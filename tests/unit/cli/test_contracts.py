@@ -71,7 +71,7 @@ def test_diff_is_of_versions_of_one_contract() -> None:
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="there are boundary-comparison, detection, "):
+    with pytest.raises(NotFoundError, match="there are boundary-comparison, compensation-chishui, "):
         run("show", "hydrologie")
     with pytest.raises(NotFoundError, match="no file"):
         run("show", tmp_path / "gone.yaml")

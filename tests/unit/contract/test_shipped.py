@@ -23,6 +23,9 @@ CONTRACTS = {contract.ref.name: contract for contract in map(load_contract, ship
 # name → steward, sharing
 EXPECTED = {
     "boundary-comparison": ("joint-office", Sharing.UNCONDITIONAL),
+    "compensation-chishui": ("joint-office", Sharing.UNCONDITIONAL),
+    "compensation-chongqing": ("joint-office", Sharing.UNCONDITIONAL),
+    "compensation-xinan": ("joint-office", Sharing.UNCONDITIONAL),
     "detection": ("joint-office", Sharing.CONDITIONAL),
     "directive-point": ("joint-office", Sharing.UNCONDITIONAL),
     "discharge-permit": ("ecology", Sharing.UNCONDITIONAL),

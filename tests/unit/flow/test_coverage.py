@@ -107,7 +107,8 @@ def test_names_and_rivers_come_from_the_rows(room: Room) -> None:
 def test_only_what_anybody_may_read_is_worked_out() -> None:
     names = [name for name, contract in SHIPPED.items() if coverable(contract)]
     assert set(names) == {
-        "boundary-comparison", "directive-point", "duty-matrix", "hydrology", "monitoring-section",
+        "boundary-comparison", "compensation-chishui", "compensation-chongqing", "compensation-xinan",
+        "directive-point", "duty-matrix", "hydrology", "monitoring-section",
         "reach-crosswalk", "river-plan", "river-reach", "section-crosswalk", "spill-report", "water-quality",
     }  # fmt: skip
     columns = [key("section_code", "string", 1, classification="sensitive"), column("level", "number")]

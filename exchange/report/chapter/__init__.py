@@ -1,0 +1,1 @@
+"""Facts as figures, tables and words: a module a chapter."""
