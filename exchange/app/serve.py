@@ -179,6 +179,10 @@ def _add_members(
         application.settings.limit,
     )
     referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+    _add_agreed(application, federated, gate, server)
+
+
+def _add_agreed(application: Application, federated: Federated, gate: Gate, server: grpc.aio.Server) -> None:
     settlement = SettlementServicer(
         gate, federated.settlements, application.settlement_book, application.settings.limit
     )

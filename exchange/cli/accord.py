@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,6 +20,7 @@ from exchange.trust.workday import SHANGHAI
 
 if TYPE_CHECKING:
     from exchange.client.accord import Agreed
+    from exchange.patrol.done import Done
     from exchange.v1 import patrol_pb2
 
 out = Console(highlight=False)
@@ -160,6 +162,12 @@ def record(
                 out.print(f"[yellow]![/] {escape(other)}: {error.code} {escape(str(error))}", soft_wrap=True)
         found = done(proposal.office, proposal.plan, records)
         referred = refer(client, list(problems(records[mine.jurisdiction])), refer_to) if refer_to else []
+    _tell_done(found)
+    for sent in referred:
+        out.print(f"referral 交办   {sent.referral.id}  {escape(sent.referral.title)}")
+
+
+def _tell_done(found: Sequence[Done]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("side 侧", "visits 计划", "made 已巡", "joint 联合", "made 已巡"):
         table.add_column(title, justify="left" if title.startswith("side") else "right")
@@ -173,8 +181,6 @@ def record(
     for each in found:
         if not each.made and each.day < today:
             out.print(f"[yellow]○[/] {each.day} {each.reach} {each.team}  未巡 not made")
-    for sent in referred:
-        out.print(f"referral 交办   {sent.referral.id}  {escape(sent.referral.title)}")
 
 
 COMMANDS: Final = (propose, ask, accept, accords, show, record)

@@ -24,9 +24,7 @@ _NAMED: Final = 40
 _ROWS: Final = 36
 
 
-def plan_chart(
-    office: Office, plan: Plan, title: str, kind: str = "png", font: Path | None = None
-) -> bytes:
+def plan_chart(office: Office, plan: Plan, title: str, kind: str = "png", font: Path | None = None) -> bytes:
     """Bytes of a picture 14 inches wide: a map, and below it who is out when. Raises InvalidInputError (another kind,
     the extra `river` not installed), NotFoundError (no such font).
     """
@@ -129,7 +127,11 @@ def _draw_days(axes: Any, office: Office, plan: Plan) -> None:
     axes.set_ylim(-0.7, len(teams) - 0.3)
     axes.tick_params(length=0)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    shown = f"，出队最多的 {len(teams)} 队 the {len(teams)} teams out most" if len(teams) < len(office.teams) else ""
+    shown = (
+        f"，出队最多的 {len(teams)} 队 the {len(teams)} teams out most"
+        if len(teams) < len(office.teams)
+        else ""
+    )
     axes.set_title(
         f"出队（数字为停靠处，框为联合，灰为不当班）{office.start:%Y-%m}{shown}"
         "  tours: stops; framed where both meet; grey: not at work",
