@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exchange.agreement.terms import Terms
 from exchange.contract.load import shipped_contracts
+from exchange.flow.accord import AccordBook
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
@@ -68,6 +69,7 @@ class Application:
     book: AgreementBook
     referral_book: ReferralBook
     settlement_book: SettlementBook
+    accord_book: AccordBook
     appender: Appender
     statement_key: Signer
 
@@ -213,7 +215,9 @@ def build(directory: Path) -> Application:
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
-    observe = _observer(keys, checks, book, referral_book.index, settlement_book.index)
+    accord_book = AccordBook(ledger, settings.referral.refresh_seconds)
+    indexes = referral_book.index, settlement_book.index, accord_book.index
+    observe = _observer(keys, checks, book, *indexes)
     return Application(
         home=home,
         settings=settings,
@@ -228,6 +232,7 @@ def build(directory: Path) -> Application:
         book=book,
         referral_book=referral_book,
         settlement_book=settlement_book,
+        accord_book=accord_book,
         appender=_appender(home, settings, ledger, objects, clock, observe),
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )

@@ -42,7 +42,7 @@ def forecast_chart(
         )
     matplotlib = load("matplotlib")
     figure_of = load("matplotlib.figure").Figure
-    family, weight = _family(font)
+    family, weight = family_of(font)
     weights = dict.fromkeys(
         ("font.weight", "axes.titleweight", "axes.labelweight", "figure.titleweight"), weight
     )
@@ -53,7 +53,7 @@ def forecast_chart(
         figure.suptitle(title, color=_INK, fontsize=15)
         _draw_network(way, network, forecasts)
         _draw_curves(curves, forecasts)
-        _thicken(figure)
+        thickened(figure)
         out = io.BytesIO()
         figure.savefig(
             out, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None}
@@ -61,7 +61,7 @@ def forecast_chart(
     return out.getvalue()
 
 
-def _family(font: Path | None) -> tuple[str, int]:
+def family_of(font: Path | None) -> tuple[str, int]:
     """Register the font and give its family, the simplified Chinese one if it holds several, and its weight."""
     manager: Any = load("matplotlib.font_manager").fontManager
     path = font or Path(load("manimgx_fonts_cjk").__file__).parent / "NotoSansCJK-VF.otf.ttc"
@@ -74,7 +74,7 @@ def _family(font: Path | None) -> tuple[str, int]:
     return str(chosen.name), int(chosen.weight)
 
 
-def _thicken(figure: Any) -> None:
+def thickened(figure: Any) -> None:
     """A variable font comes in its thinnest weight: letters get an outline of their own colour."""
     effects = load("matplotlib.patheffects")
     for text in figure.findobj(load("matplotlib.text").Text):

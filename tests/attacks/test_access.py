@@ -27,6 +27,7 @@ from exchange.agreement.move import Act, propose
 from exchange.agreement.terms import Terms
 from exchange.batch.verdict import VERDICT_TYPE, Decision, Verdict
 from exchange.client import Client, connect
+from exchange.client.accord import get_accord, propose_plan
 from exchange.client.call import error_of
 from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
@@ -50,12 +51,14 @@ from exchange.v1 import (
     federation_pb2,
     ledger_pb2,
     member_pb2,
+    patrol_pb2,
     peer_pb2,
     referral_pb2,
     seal_pb2,
     settlement_pb2,
     steward_pb2,
 )
+from tests import accords
 from tests.attacks.call import Attack, good
 from tests.contracts import column, contract_text
 from tests.contracts import key as key_column
@@ -65,8 +68,8 @@ from tests.settlements import matter
 pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
-    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, referral_pb2, seal_pb2,
-    settlement_pb2,
+    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, patrol_pb2, peer_pb2,
+    referral_pb2, seal_pb2, settlement_pb2,
     steward_pb2,
 )  # fmt: skip
 CALLERS = ("owner", "holder", "ended", "other", "steward", "foreign", "hub")
@@ -137,6 +140,9 @@ MATRIX: dict[str, Row] = {
     "SettlementService.MoveSettlement": OWNER,
     "SettlementService.GetSettlement": everybody("NOT_A_PARTY", owner="ok", holder="ok", other="ok"),
     "SettlementService.ListSettlements": OPEN,
+    "PatrolService.MoveAccord": OWNER,
+    "PatrolService.GetAccord": everybody("NOT_A_PARTY", owner="ok", holder="ok"),
+    "PatrolService.ListAccords": OPEN,
     "SealService.RegisterRecipient": everybody("SIGNATURE_INVALID", owner="WRONG_STATE"),
     "SealService.ListRecipients": OPEN,
     "SealService.PutKeys": SIGNED,
@@ -241,6 +247,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
     sent = send_referral(owner, Kind.ASSIGNMENT, str(holder.profile.agency), "task", attachments=[evidence])
     referral, order = sent.referral.id, first_move(owner, sent.referral.id)
     settlement, proposal = settling(clients)
+    begun = planning(clients)
     return {
         "SubmitMove": lambda: agreement_pb2.SubmitMoveRequest(envelope=move),
         "GetAgreement": lambda: agreement_pb2.GetAgreementRequest(id=agreement),
@@ -288,6 +295,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "MoveSettlement": lambda: settlement_pb2.MoveSettlementRequest(envelope=proposal),
         "GetSettlement": lambda: settlement_pb2.GetSettlementRequest(id=settlement),
         "ListSettlements": settlement_pb2.ListSettlementsRequest,
+        "MoveAccord": lambda: patrol_pb2.MoveAccordRequest(envelope=begun[1]),
+        "GetAccord": lambda: patrol_pb2.GetAccordRequest(id=begun[0]),
+        "ListAccords": patrol_pb2.ListAccordsRequest,
         "RegisterRecipient": lambda: seal_pb2.RegisterRecipientRequest(
             envelope=sign(own_recipient, "application/vnd.hechuan.recipient+json", signer).to_json_bytes()
         ),
@@ -319,6 +329,13 @@ def settling(clients: dict[str, Client]) -> tuple[str, bytes]:
     about = matter(owner, holder, other)
     begun = propose_settlement(clients["owner"], about, "0.4").settlement
     return begun.id, get_settlement(clients["owner"], begun.id).moves[0]
+
+
+def planning(clients: dict[str, Client]) -> tuple[str, bytes]:
+    """An accord of the owner's with the holder, and the owner's own move."""
+    owner, holder = (clients[name].profile.agency for name in ("owner", "holder"))
+    begun = propose_plan(clients["owner"], accords.matter(owner, holder), b"{}", b"{}").accord
+    return begun.id, get_accord(clients["owner"], begun.id).moves[0]
 
 
 def published(owner: Client) -> exchange_pb2.PublishRequest:
