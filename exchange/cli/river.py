@@ -56,6 +56,7 @@ Day = Annotated[str | None, typer.Option("--on", help="The day whose registries 
 Limits = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, help="Another edition of the limits.")
 ]
+Spread = Annotated[float | None, typer.Option(help="Doubt of velocities, relative; else as usual.")]
 PracticeFile = Annotated[
     Path | None,
     typer.Option("--practice", exists=True, dir_okay=False, help="Another edition of what is usual."),
@@ -229,9 +230,7 @@ def forecast_command(
     decay: Annotated[float, typer.Option(help="First order, a day.")] = 0.0,
     background: Annotated[float, typer.Option(help="mg/L without the spill.")] = 0.0,
     target: Annotated[str, typer.Option("--class", help="Class whose limit is held to.")] = "III",
-    spread: Annotated[
-        float | None, typer.Option(help="Doubt of velocities, relative; else as usual.")
-    ] = None,
+    spread: Spread = None,
     practice: PracticeFile = None,
     crosswalk: Crosswalk = None,
     on: Day = None,
@@ -249,8 +248,7 @@ def forecast_command(
     network = _network(Reader(home, hub, as_of), reaches, hydraulics, crosswalk, on, regime)
     what = Spill(read_place(spill), item, mass, read_instant(began), hours, decay)
     levels = Levels(background, national_standard().limit(item, target), None, spread)
-    places = read_pairs(section, "--section")
-    usual = _practice(practice)
+    places, usual = read_pairs(section, "--section"), _practice(practice)
     found = [forecast(network, what, name, read_place(place), levels, usual) for name, place in places]
     table = forecast_table(found)
     _show_forecast(table)
