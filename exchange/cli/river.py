@@ -56,6 +56,10 @@ Day = Annotated[str | None, typer.Option("--on", help="The day whose registries 
 Limits = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, help="Another edition of the limits.")
 ]
+Outs = Annotated[
+    list[Path] | None,
+    typer.Option("--output", "-o", help="A chart (.png .svg) or table; may be repeated."),
+]
 Spread = Annotated[float | None, typer.Option(help="Doubt of velocities, relative; else as usual.")]
 PracticeFile = Annotated[
     Path | None,
@@ -239,10 +243,7 @@ def forecast_command(
     home: Home = None,
     hub: Hub = None,
     as_of: AsOf = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option("--output", "-o", help="A chart (.png .svg) or table; may be repeated."),
-    ] = None,
+    output: Outs = None,
 ) -> None:
     """When a spill reaches sections, how high it rises, and when it has passed. 传播预报。"""
     network = _network(Reader(home, hub, as_of), reaches, hydraulics, crosswalk, on, regime)
