@@ -100,6 +100,23 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Joint reports that are made each month."""
+
+    # Paths of the office's files, comma-separated.
+    scopes: str = ""
+    connection: str = DEFAULT_CONNECTION
+    # Where reports go, a directory each; reports/ in Airflow's home otherwise.
+    output: str = ""
+    language: str = "zh"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The office's files."""
+        return tuple(Path(text.strip()) for text in self.scopes.split(",") if text.strip())
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it."""
 
@@ -108,6 +125,12 @@ class Settings:
     refer: Refer = field(default_factory=Refer)
     place: Place = field(default_factory=Place)
     watch: Watch = field(default_factory=Watch)
+    report: Report = field(default_factory=Report)
+
+    @property
+    def reports(self) -> Path:
+        """The directory of joint reports."""
+        return Path(self.report.output) if self.report.output else _airflow_home() / "reports"
 
     @property
     def retrying(self) -> Mapping[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from exchange.trust.workday import SHANGHAI
 from stewards.deadline import alerts, keep
 from stewards.hook import HubHook
 from stewards.settings import load_settings
@@ -46,3 +48,35 @@ def late_referrals() -> list[str]:
         if (id, today) not in told:
             keep(settings.pages, "referral_late", id, text)
     return sorted(found)
+
+
+def reports_due(period: str | None = None, as_of: str | None = None) -> list[dict[str, str]]:
+    """Arguments of `make_report` for each of the office's files; last month as of now unless told otherwise.
+
+    Raises MalformedError, InvalidInputError.
+    """
+    from exchange.report.period import Period
+
+    now = datetime.now(UTC)
+    chosen = (
+        Period.parse(period) if period else Period(now.astimezone(SHANGHAI).date().replace(day=1), 1).previous
+    )
+    moment = datetime.fromisoformat(as_of) if as_of else now
+    given = {"period": str(chosen), "as_of": moment.isoformat()}
+    return [{"scope": str(path), **given} for path in load_settings().report.files]
+
+
+def make_report(scope: str, period: str, as_of: str) -> dict[str, str]:
+    """Make one report into a directory named after its file and period; the same moment gives the same bytes."""
+    from exchange.report.make import make
+    from exchange.report.period import Period
+    from exchange.report.scope import Scope
+    from exchange.report.write import write_forms
+
+    settings, path = load_settings(), Path(scope)
+    with HubHook(settings.report.connection).get_conn() as client:
+        given = Scope.parse(path.read_bytes())
+        made = make(client, given, Period.parse(period), datetime.fromisoformat(as_of), path.parent)
+    directory = settings.reports / f"{path.stem}-{period}"
+    write_forms(made, directory, settings.report.language)
+    return {"directory": str(directory), "digest": made.report.digest, "as_of": as_of}

@@ -155,6 +155,20 @@ class Federated:
             application.settings.limit.clock_skew_seconds,
         )
 
+    @cached_property
+    def reviews(self) -> Statements:
+        """Steps of reports in."""
+        application = self._application
+        return Statements(
+            application.review_book.index,
+            application.keys,
+            application.appender,
+            application.clock,
+            application.hub,
+            application.review_book.judge,
+            application.settings.limit.clock_skew_seconds,
+        )
+
     def start(self) -> None:
         """Open links, and begin to list what can be found; returns at once."""
         self.links.start()
@@ -191,7 +205,7 @@ class Federated:
             replica,
             Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
-            (self.referrals, self.settlements),
+            (self.referrals, self.settlements, self.reviews),
             application.book,
             self.notary,
             application.ledger,

@@ -27,6 +27,7 @@ from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
 from exchange.serve.referral import ReferralServicer
 from exchange.serve.remind import Reminder
+from exchange.serve.report import ReportServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.settlement import SettlementServicer
@@ -43,6 +44,7 @@ from exchange.v1 import (
     peer_pb2,
     peer_pb2_grpc,
     referral_pb2_grpc,
+    report_pb2_grpc,
     seal_pb2_grpc,
     settlement_pb2_grpc,
     steward_pb2_grpc,
@@ -59,6 +61,7 @@ SERVICES = (
     "exchange.v1.PeerService",
     "exchange.v1.ReferralService",
     "exchange.v1.SettlementService",
+    "exchange.v1.ReportService",
     "exchange.v1.SealService",
     "exchange.v1.StewardService",
 )
@@ -180,11 +183,18 @@ def _add_members(
         gate, federated.settlements, application.settlement_book, application.settings.limit
     )
     settlement_pb2_grpc.add_SettlementServiceServicer_to_server(settlement, server)
+    report = ReportServicer(gate, federated.reviews, application.review_book, application.settings.limit)
+    report_pb2_grpc.add_ReportServiceServicer_to_server(report, server)
 
 
 def _moves(application: Application) -> Callable[[str], int | None]:
-    """Where a move stands, of an agreement, a referral or a settlement."""
-    books = (application.book, application.referral_book.index, application.settlement_book.index)
+    """Where a move stands, of an agreement, a referral, a settlement or a report."""
+    indexes = (
+        application.referral_book.index,
+        application.settlement_book.index,
+        application.review_book.index,
+    )
+    books = (application.book, *indexes)
 
     def find(move: str) -> int | None:
         return next((found for book in books if (found := book.index_of(move)) is not None), None)

@@ -23,7 +23,6 @@ _GROUPS: Final = (
     "contracts",
     "key",
     "patrol",
-    "report",
     "river",
     "settle",
 )
@@ -44,6 +43,7 @@ def _own() -> Iterator[EntryPoint]:
     for group in _GROUPS:
         yield EntryPoint(group, f"exchange.cli.{group}:app", "")
     yield EntryPoint("reconcile", "exchange.cli.lists:app", "")  # which adds to exchange.cli.reconcile
+    yield EntryPoint("report", "exchange.cli.review:app", "")  # and this to exchange.cli.report
     for module, names in _COMMANDS.items():
         for name in names:
             yield EntryPoint(name, f"exchange.cli.{module}:{name}", "")

@@ -14,6 +14,7 @@ from typing import Final
 from exchange.ids import AgencyId
 from exchange.ports import EntryKind
 from exchange.referral import move as referral
+from exchange.review import move as review
 from exchange.settlement import move as settlement
 
 
@@ -45,7 +46,13 @@ def _settlement(payload: bytes) -> Stated:
     return Stated(move.settlement, move.parties, move.by, move.at)
 
 
+def _report(payload: bytes) -> Stated:
+    move = review.Move.parse(payload)
+    return Stated(move.report, move.parties, move.by, move.at)
+
+
 FORMS: Final[Mapping[EntryKind, Form]] = {
     EntryKind.REFERRAL: Form(referral.MOVE_TYPE, _referral),
     EntryKind.SETTLEMENT: Form(settlement.MOVE_TYPE, _settlement),
+    EntryKind.REPORT: Form(review.MOVE_TYPE, _report),
 }

@@ -23,11 +23,12 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     REFERRAL = "referral"
     SETTLEMENT = "settlement"
+    REPORT = "report"
 
     @property
     def is_statement(self) -> bool:
         """Whether such entries are statements; see StatementRecord."""
-        return self in (EntryKind.REFERRAL, EntryKind.SETTLEMENT)
+        return self in (EntryKind.REFERRAL, EntryKind.SETTLEMENT, EntryKind.REPORT)
 
 
 @dataclass(frozen=True, slots=True)
