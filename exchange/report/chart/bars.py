@@ -24,6 +24,7 @@ from exchange.report.scope import Section
 from exchange.report.words import Words
 
 _MOST: Final = 24
+_LOADS: Final = 14
 _VERDICTS: Final = (
     (Verdict.AGREE, GREEN, "", Words("一致", "agree")),
     (Verdict.NOISE, SKY, "..", Words("检出限以内", "within noise")),
@@ -68,7 +69,7 @@ def verdicts_chart(facts: Facts, figures: Figures, language: str) -> Picture | N
 
 def flux_chart(facts: Facts, figures: Figures, language: str) -> Picture | None:
     """Estimates with their intervals, on a scale of their own for each item's size."""
-    found = [each for each in facts.passed if each.load is not None][:_MOST]
+    found = [each for each in facts.passed if each.load is not None][:_LOADS]
     if not found:
         return None
 

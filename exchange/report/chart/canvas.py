@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,10 +22,9 @@ _WEIGHTS: Final = ("font.weight", "axes.titleweight", "axes.labelweight", "figur
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One chart as SVG, its letters outlines, and as PNG; `width` and `height` in inches."""
+    """One chart as SVG, its letters outlines; `width` and `height` in inches."""
 
     svg: bytes
-    png: bytes
     width: float
     height: float
 
@@ -40,7 +39,9 @@ def picture(draw: Draw, width: float, height: float) -> Picture:
         axes = figure.subplots()
         draw(axes)
         thicken(figure)
-        return Picture(_bytes(figure, "svg"), _bytes(figure, "png"), width, height)
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        return Picture(out.getvalue(), width, height)
 
 
 def tidy(axes: Any, grid: str = "x") -> None:
@@ -54,9 +55,10 @@ def tidy(axes: Any, grid: str = "x") -> None:
 
 def legend_below(axes: Any, columns: int, **more: Any) -> None:
     """A legend under the axes, in one line where it fits."""
+    below = -0.32 / float(axes.figure.get_size_inches()[1])
     axes.legend(
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.08),
+        bbox_to_anchor=(0.5, below),
         ncols=columns,
         fontsize=9,
         frameon=False,
@@ -65,13 +67,6 @@ def legend_below(axes: Any, columns: int, **more: Any) -> None:
         columnspacing=1.4,
         **more,
     )
-
-
-def _bytes(figure: Any, kind: str) -> bytes:
-    out = io.BytesIO()
-    metadata: Mapping[str, None] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(out, format=kind, dpi=200, metadata=metadata)
-    return out.getvalue()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from exchange.report.words import Words
 from exchange.river.standard import WORSE
 
 _NAMED: Final = 40
+_TOLD: Final = 24
 _NO_DATA: Final = Words("无数据", "no data")
 Place = tuple[float, float]
 
@@ -88,12 +89,13 @@ def _mark(axes: Any, facts: Facts, state: State, at: Place, named: bool, languag
     if not named:
         return
     target = class_name(state.target or 0).say(language)
-    text = state.section.name.say(language)
     now = class_name(state.level).say(language)
-    axes.annotate(
-        text, at, (0, -13), textcoords="offset points", ha="center", va="top", fontsize=10, color=INK
-    )
     goal = Words(f"{now}／目标{target}", f"{now} / target {target}").say(language)
-    axes.annotate(
-        goal, at, (0, -28), textcoords="offset points", ha="center", va="top", fontsize=8.5, color=FAINT
-    )
+    lines = [(state.section.name.say(language), -13, 10.0, INK)]
+    if len(facts.states) <= _TOLD:
+        lines.append((goal, -28, 8.5, FAINT))
+    for text, down, size, ink in lines:
+        label = axes.annotate(
+            text, at, (0, down), textcoords="offset points", ha="center", va="top", fontsize=size, color=ink
+        )
+        label.set_in_layout(False)

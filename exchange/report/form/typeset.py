@@ -28,6 +28,14 @@ def page_images(made: Made, pictures: Mapping[str, Picture], language: str, ppi:
     return [found] if isinstance(found, bytes) else list(found)
 
 
+def raster(picture: Picture, ppi: float = 200) -> bytes:
+    """A chart as PNG; drawing it a second time would take matplotlib several times as long."""
+    size = f"width: {picture.width}in, height: {picture.height}in, margin: 0pt"
+    text = f'#set page({size})\n#image("chart.svg", width: 100%)'.encode()
+    given = {"main.typ": text, "chart.svg": picture.svg}
+    return bytes(load("typst").compile(given, format="png", ppi=ppi, ignore_system_fonts=True))
+
+
 def _how(made: Made) -> dict[str, Any]:
     moment = int(made.report.as_of.timestamp())
     return {"ignore_system_fonts": True, "font_paths": [str(font_file().parent)], "timestamp": moment}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 from exchange.report.chart.canvas import Picture
 from exchange.report.form.label import (
@@ -16,15 +17,18 @@ from exchange.report.form.label import (
     SIGN,
     SIGNED,
     WESTERN,
+    Told,
     front,
     told,
 )
+from exchange.report.form.typeset import raster
 from exchange.report.form.zipped import settled
 from exchange.report.make import Made
 from exchange.report.page import Block, Chart, Table, Text
 from exchange.river.extra import load
 
 _WIDTH: Final = 17.0
+_WIDTH_TWIPS: Final = 9638
 _SMALL, _TEXT = 8.5, 10.5
 _SIZES: Final = {"Normal": _TEXT, "Title": 22, "Heading 1": 15, "Heading 2": 11.5, "Caption": _SMALL}
 _INK, _ACCENT, _HEAD = "24303C", "0B4F6C", "E8F0F4"
@@ -70,6 +74,13 @@ def _dress(document: Any) -> None:
         )
         style.font.italic = False
     document.styles["Heading 1"].paragraph_format.space_before = shared.Pt(18)
+    align = load("docx.enum.text").WD_ALIGN_PARAGRAPH
+    for name, side in (("Table Text", align.LEFT), ("Table Number", align.RIGHT), ("Table Note", align.LEFT)):
+        style = document.styles.add_style(name, load("docx.enum.style").WD_STYLE_TYPE.PARAGRAPH)
+        style.base_style = document.styles["Normal"]
+        style.font.size = shared.Pt(_SMALL)
+        style.paragraph_format.alignment = side
+        style.paragraph_format.space_after = shared.Pt(6 if name == "Table Note" else 1)
     document.styles["Normal"].paragraph_format.space_after = shared.Pt(6)
 
 
@@ -84,9 +95,8 @@ def _describe(document: Any, made: Made, title: str) -> None:
 
 def _add(document: Any, made: Made, block: Block, pictures: Mapping[str, Picture], language: str) -> None:
     if isinstance(block, Text):
-        run = document.add_paragraph().add_run(block.say(made.report.figures, language))
-        if block.weak:
-            run.font.size = load("docx.shared").Pt(_SMALL)
+        style = "Table Note" if block.weak else "Normal"
+        document.add_paragraph(block.say(made.report.figures, language), style=style)
     elif isinstance(block, Chart):
         if block.name in pictures:
             _picture(document, pictures[block.name], block, language)
@@ -96,7 +106,7 @@ def _add(document: Any, made: Made, block: Block, pictures: Mapping[str, Picture
 
 def _picture(document: Any, picture: Picture, block: Chart, language: str) -> None:
     width = load("docx.shared").Cm(_WIDTH)
-    shape = document.add_picture(io.BytesIO(picture.png), width=width)
+    shape = document.add_picture(io.BytesIO(raster(picture)), width=width)
     shape._inline.docPr.set("descr", block.alt.say(language))
     document.paragraphs[-1].paragraph_format.keep_with_next = True
     caption = document.add_paragraph(block.title.say(language), style="Caption")
@@ -104,61 +114,44 @@ def _picture(document: Any, picture: Picture, block: Chart, language: str) -> No
 
 
 def _table(document: Any, made: Made, table: Table, language: str) -> None:
+    """Written as XML: python-docx walks the whole table for each cell."""
     document.add_heading(table.title.say(language), 2)
-    whole = document.add_table(rows=1 + len(table.rows), cols=len(table.columns))
-    whole.style, whole.autofit = "Table Grid", False
     shares = sum(column.share for column in table.columns)
-    widths = [load("docx.shared").Cm(_WIDTH * column.share / shares) for column in table.columns]
-    numbers = [column.number for column in table.columns]
-    # Table.cell() walks the whole grid each time
-    rows = [row.cells for row in whole.rows]
-    _row(rows[0], [(column.title.say(language), "") for column in table.columns], numbers, widths, True)
-    _repeat(whole.rows[0])
+    widths = [round(_WIDTH_TWIPS * column.share / shares) for column in table.columns]
+    styles = ["TableNumber" if column.number else "TableText" for column in table.columns]
+    heads = [Told(column.title.say(language), "") for column in table.columns]
+    rows = [_row(heads, styles, widths, bold=True, head=True)]
     for at, row in enumerate(table.rows, 1):
         cells = [told(cell, made.report.figures, language, made.facts.standard) for cell in row]
-        last = table.total and at == len(table.rows)
-        _row(rows[at], [(cell.text, cell.colour) for cell in cells], numbers, widths, last)
-    for cell in rows[0]:
-        _shade(cell, _HEAD)
-    note = document.add_paragraph()
-    if table.note is not None:
-        note.add_run(table.note.say(language)).font.size = load("docx.shared").Pt(_SMALL)
+        rows.append(_row(cells, styles, widths, bold=table.total and at == len(table.rows)))
+    grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
+    properties = (
+        '<w:tblStyle w:val="TableGrid"/><w:tblW w:w="5000" w:type="pct"/><w:tblLayout w:type="fixed"/>'
+    )
+    xml = f"<w:tbl {_NS}><w:tblPr>{properties}</w:tblPr><w:tblGrid>{grid}</w:tblGrid>{''.join(rows)}</w:tbl>"
+    note = document.add_paragraph("" if table.note is None else table.note.say(language), style="Table Note")
+    note._p.addprevious(load("docx.oxml").parse_xml(xml))
 
 
 def _row(
-    cells: Any, texts: list[tuple[str, str]], numbers: list[bool], widths: list[Any], bold: bool
-) -> None:
-    shared, right = load("docx.shared"), load("docx.enum.text").WD_ALIGN_PARAGRAPH.RIGHT
-    for cell, (text, colour), number, width in zip(cells, texts, numbers, widths, strict=True):
-        cell.width = width
-        [paragraph] = cell.paragraphs
-        paragraph.paragraph_format.space_after = shared.Pt(1)
-        run = paragraph.add_run(text)
-        run.font.size, run.bold = shared.Pt(_SMALL), bold
-        if number:
-            paragraph.alignment = right
-        if colour:
-            _edge(cell, colour.lstrip("#"))
-
-
-def _shade(cell: Any, colour: str) -> None:
-    _append(cell, f'<w:shd {_NS} w:val="clear" w:color="auto" w:fill="{colour}"/>')
-
-
-def _edge(cell: Any, colour: str) -> None:
-    """A broad left border in the class's colour; the text keeps its contrast."""
-    _append(cell, f'<w:tcBorders {_NS}><w:left w:val="single" w:sz="36" w:color="{colour}"/></w:tcBorders>')
-
-
-def _append(cell: Any, xml: str) -> None:
-    cell._tc.get_or_add_tcPr().append(load("docx.oxml").parse_xml(xml))
-
-
-def _repeat(row: Any) -> None:
-    """The head of a table on every page; no row over two pages."""
-    properties = row._tr.get_or_add_trPr()
-    for name in ("cantSplit", "tblHeader"):
-        properties.append(load("docx.oxml").parse_xml(f"<w:{name} {_NS}/>"))
+    cells: Sequence[Told], styles: Sequence[str], widths: Sequence[int], bold: bool, head: bool = False
+) -> str:
+    """A row that stays on one page; a head that every page repeats."""
+    shade = f'<w:shd w:val="clear" w:color="auto" w:fill="{_HEAD}"/>' if head else ""
+    run = "<w:rPr><w:b/></w:rPr>" if bold else ""
+    found = []
+    for cell, style, width in zip(cells, styles, widths, strict=True):
+        # a broad left border in the class's colour; the text keeps its contrast
+        colour = cell.colour.lstrip("#")
+        edge = (
+            f'<w:tcBorders><w:left w:val="single" w:sz="36" w:color="{colour}"/></w:tcBorders>'
+            if colour
+            else ""
+        )
+        properties = f'<w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{edge}{shade}</w:tcPr>'
+        text = f'<w:r>{run}<w:t xml:space="preserve">{escape(cell.text)}</w:t></w:r>'
+        found.append(f'<w:tc>{properties}<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr>{text}</w:p></w:tc>')
+    return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' if head else ''}</w:trPr>{''.join(found)}</w:tr>"
 
 
 _NS: Final = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
