@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from math import ceil
 from typing import Final
@@ -26,10 +27,24 @@ def made_office(reaches: int, teams: int, days: int = 30, seed: int = 1) -> Offi
     away = np.hypot(*(places[:, None, :] - homes[None, :, :]).transpose(2, 0, 1))
     eastern = homes[:, 0] > width / 2
     both = np.maximum(away[:, eastern].min(axis=1), away[:, ~eastern].min(axis=1))
-    border = {int(at) for at in np.argsort(both)[: reaches // 6] if both[at] < 35}
+    border = {int(at) for at in np.argsort(both)[: reaches // 6] if both[at] < 34}
     made = tuple(_reach(at, places[at], at in border, width, days, random) for at in range(reaches))
     crew = tuple(_team(at, at % len(homes), homes, width, days, random) for at in range(teams))
-    return Office(date(2026, 6, 1), days, made, crew, _minutes(np.concatenate([places, homes])))
+    minutes = _minutes(np.concatenate([places, homes]))
+    return Office(date(2026, 6, 1), days, _possible(made, crew, minutes), crew, minutes)
+
+
+def _possible(reaches: tuple[Reach, ...], teams: tuple[Team, ...], minutes: np.ndarray) -> tuple[Reach, ...]:
+    """Nobody asks for a boat where no side has one within its hour."""
+    found = []
+    for at, reach in enumerate(reaches):
+        able = {
+            team.side
+            for number, team in enumerate(teams)
+            if "boat" in team.skills and minutes[len(reaches) + number, at] <= team.far
+        }
+        found.append(reach if able >= set(reach.sides) else replace(reach, skills=frozenset()))
+    return tuple(found)
 
 
 def _reach(

@@ -17,8 +17,8 @@ from exchange.patrol.crew import crews_of
 from exchange.patrol.greedy import insert_all
 from exchange.patrol.model import Office, Plan
 from exchange.patrol.outing import Meetings
-from exchange.patrol.place import Rules
 from exchange.patrol.planner import plan, replan, without
+from exchange.patrol.rules import Rules
 
 _SECONDS: Final = 60.0
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.faults import banks, score
@@ -87,7 +88,7 @@ def make_files(directory: Path, rows: int) -> None:
     level = "exp(0.6 * sin(t * 0.07 + s * 1.7 + i) + 0.25 * sin(t * 0.61 + s * 0.9)) * (0.05 + 0.15 * i)"
     steps = rows // (_SECTIONS * len(_ITEMS))
     with duckdb.connect() as session:
-        session.execute("SET TimeZone = 'UTC'")
+        session.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for side, seed, off, wrong in (
             ("left", 1, "0", "1"),
             ("right", 2, f"CASE WHEN {_chance(4)} < 0.1 THEN ({_chance(5)} * 1200)::BIGINT ELSE 0 END",
@@ -128,6 +129,7 @@ def bare_join(directory: Path) -> None:
     with duckdb.connect() as session:
         session.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{_MEMORY >> 20} MiB'")
         session.execute(f"SET temp_directory = '{directory / 'spill'}'; SET preserve_insertion_order = false")
+        session.execute("SET enable_progress_bar = false")
         session.execute(
             f"CREATE TABLE joined AS SELECT {', '.join(_KEY)}, l.value, r.value AS right_value "
             f"FROM {left} l FULL OUTER JOIN {right} r USING ({', '.join(_KEY)})"
@@ -174,6 +176,8 @@ def _timed(
 
         assert datacompy.__name__
         assert polars.__name__
+    # pyarrow imports pandas at the first list it is given
+    pa.array([0])
     began = time.perf_counter()
     act(directory)
     seconds = time.perf_counter() - began

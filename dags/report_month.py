@@ -28,7 +28,7 @@ with DAG(
 
     @task
     def due(*, params: dict[str, Any]) -> list[dict[str, str]]:
-        """The office's files, with the moment that all of them are made as of."""
+        """The reports of stewards.toml, with the moment that all of them are made as of."""
         from stewards.work import reports_due
 
         return reports_due(params["period"], params["as_of"])

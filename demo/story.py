@@ -20,6 +20,7 @@ from adapters.tabular import adapter
 from adapters.take.publish import publish_spooled
 from adapters.take.report import show_tally
 from adapters.take.spool import spool
+from demo.banks import Banks
 from demo.case import Case
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
@@ -63,6 +64,7 @@ class Story:
             self._agree()
             self._witnessed()
             self._refer()
+            self._reconcile()
         self._check_offline(chongqing, sichuan)
 
     def _found(self) -> tuple[HubProcess, HubProcess]:
@@ -250,6 +252,13 @@ class Story:
             "the Tongbo river: from an alarm at the border to its end, desk by desk, in both ledgers",
         )
         Case(self._files, self._home, self._run, self._quiet, self._until).tell()
+
+    def _reconcile(self) -> None:
+        self._say(
+            "两岸同一断面的数值逐对比对，指出差异与原因，双方会签一致值",
+            "both banks' numbers at one section, the cause of their difference, and a value that both sign",
+        )
+        Banks(self._files, self._home, self._run, self._until).tell()
 
     def _until(self, home: Path, found: Callable[[Client], bool]) -> None:
         """Wait for what one hub hears from the other."""

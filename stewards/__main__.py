@@ -15,7 +15,8 @@ from typing import Final
 
 from exchange.errors import HechuanError, InvalidInputError
 from exchange.trust.secret import write_private
-from stewards.settings import DEFAULT_CONNECTION, VARIABLE
+from stewards.options import DEFAULT_CONNECTION
+from stewards.settings import VARIABLE
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _SECRET_BYTES: Final = 64

@@ -9,7 +9,8 @@ from urllib.parse import SplitResult
 from airflow.sdk import Asset, AssetWatcher
 
 from exchange.ids import DatasetId
-from stewards.settings import Feed, load_settings
+from stewards.options import Feed
+from stewards.settings import load_settings
 from stewards.trigger import LandedTrigger
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,15 @@ def keep(pages: Path, kind: str, subject: str, detail: str) -> None:
     (place / name).write_text(json.dumps(alert, ensure_ascii=False), encoding="utf-8")
     for old in sorted(place.glob("*.json"))[:-_KEPT]:
         old.unlink(missing_ok=True)
+
+
+def keep_daily(pages: Path, kind: str, found: Mapping[str, str]) -> None:
+    """An alert for each subject that has had none of its kind today; `found` maps subjects to what is said."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    known = {(each["kind"], each["subject"]) for each in alerts(pages) if each["at"].startswith(today)}
+    for subject, detail in found.items():
+        if (kind, subject) not in known:
+            keep(pages, kind, subject, detail)
 
 
 def alerts(pages: Path) -> list[dict[str, Any]]:

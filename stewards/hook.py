@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 
 from exchange.client.profile import Profile
 from exchange.errors import HechuanError, InvalidInputError
-from stewards.settings import DEFAULT_CONNECTION
+from stewards.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
     from exchange.client import Client

@@ -20,8 +20,8 @@ from exchange.client.query import Filter
 from exchange.client.search import list_datasets
 from exchange.contract.model import Classification, Contract, Reference
 from exchange.errors import HechuanError, NotFoundError
+from stewards.options import Tolerance
 from stewards.quality.measure import Earlier, Looked
-from stewards.settings import Tolerance
 
 if TYPE_CHECKING:
     from exchange.client import Client

@@ -22,21 +22,30 @@ def object_to(
 
     The text names rules and counts. It stands in ledgers that every member may read, so it holds no cells.
     """
-    for known in list_referrals(client, kinds=[Kind.OBJECTION], closed=True):
-        if known.subject == batch and known.issuer == str(client.profile.agency):
-            return known.id
     id = DatasetId.parse(dataset)
     lines = [f"{dataset} {batch}"] + [
         f"{each['rule']} · {each['count'] or each['said']} · {each['zh']} {each['en']}" for each in findings
     ]
+    title = f"数据异议：{id.contract} 批次 {batch.removeprefix('sha256:')[:12]}"
+    return ask_about(client, str(id.owner), title, batch, lines, person=person, closed=True)
+
+
+def ask_about(
+    client: Client,
+    handler: str,
+    title: str,
+    subject: str,
+    lines: Sequence[str],
+    *,
+    person: str = "",
+    closed: bool = False,
+) -> str:
+    """Send an objection unless this agency has one about the subject that is open, or `closed`, was ever sent."""
+    for known in list_referrals(client, kinds=[Kind.OBJECTION], closed=closed):
+        if known.subject == subject and known.issuer == str(client.profile.agency):
+            return known.id
+    text = "\n".join(lines)[:MAX_TEXT]
     sent = send_referral(
-        client,
-        Kind.OBJECTION,
-        str(id.owner),
-        f"数据异议：{id.contract} 批次 {batch.removeprefix('sha256:')[:12]}",
-        text="\n".join(lines)[:MAX_TEXT],
-        matter=_MATTER,
-        subject=batch,
-        person=person,
+        client, Kind.OBJECTION, handler, title, text=text, matter=_MATTER, subject=subject, person=person
     )
     return sent.referral.id

@@ -7,113 +7,42 @@ types are refused. Every tolerance here goes into the digest of the suite, so a 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from exchange.errors import InvalidInputError
 from exchange.ids import DatasetId
+from stewards.options import (
+    Boundary,
+    Cases,
+    Comparing,
+    Deliveries,
+    Downstream,
+    Feed,
+    Host,
+    Place,
+    Refer,
+    Report,
+    Tolerance,
+    Watch,
+)
 
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LISTS: Final[Mapping[str, type[Any]]] = {
+    "feeds": Feed,
+    "boundaries": Boundary,
+    "deliveries": Deliveries,
+    "cases": Cases,
+    "downstream": Downstream,
+    "reports": Report,
+}
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Report)
 VARIABLE: Final = "HECHUAN_STEWARDS"
-DEFAULT_CONNECTION: Final = "hechuan_default"
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """One dataset that is watched, through which Airflow connection (the steward's agency at its hub)."""
-
-    dataset: str = ""
-    connection: str = DEFAULT_CONNECTION
-
-    @property
-    def id(self) -> DatasetId:
-        """The dataset, parsed; raises MalformedError."""
-        return DatasetId.parse(self.dataset)
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """From where on a measure over time is out of the ordinary. Shares are of 1."""
-
-    # What stood before is looked at so many days and batches back, and so many rows at most.
-    window_days: int = 14
-    window_batches: int = 20
-    window_rows: int = 2_000_000
-    # Rows of a batch over the median of the batches before it.
-    volume_low: float = 0.5
-    volume_high: float = 2.0
-    # Of the sections that reported in the window, how many the batch has.
-    sections_low: float = 0.8
-    # How much less often a column may be filled in than in the window.
-    completeness_drop: float = 0.2
-    # Rows of an observation that stood already, unchanged, and rows that quietly change one that stood.
-    repeated_high: float = 0.1
-    changed_high: float = 0.05
-    # Population stability index of a measured column against the window; 0.25 is the customary limit of a shift.
-    drift_high: float = 0.25
-    # Fewer rows say nothing about a distribution or a usual volume.
-    drift_rows: int = 50
-    volume_batches: int = 3
-    # Times over the contract's own latency and frequency.
-    late_high: float = 1.0
-    gap_high: float = 2.0
-    # Values of a reference that nothing stands behind.
-    unknown_high: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Refer:
-    """When a publisher is asked (数据异议)."""
-
-    # Share of rejected rows from which on a batch is referred and not only quarantined.
-    rejected_high: float = 0.05
-    # Measures that are referred when they do not hold; the others are told in the verdict.
-    measures: str = "changed,drift"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where results are kept. Empty: below AIRFLOW_HOME. Several machines need one that they share."""
-
-    pages: str = ""
-    # Verdicts and batches that one run looks back for what has none yet.
-    pending_batches: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """How the feed is followed."""
-
-    # A cursor is kept only once what it passed has had so long to be stored.
-    settle_seconds: float = 30.0
-    # Between tries while a hub is away: doubled up to the limit.
-    retry_seconds: float = 1.0
-    retry_limit_seconds: float = 60.0
-    # Of a task that fails, as when its hub is away.
-    task_retries: int = 5
-    task_retry_seconds: float = 30.0
-    # A batch that has no verdict so long after it landed calls for a person.
-    deadline_minutes: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Joint reports that are made each month."""
-
-    # Paths of the office's files, comma-separated.
-    scopes: str = ""
-    connection: str = DEFAULT_CONNECTION
-    # Where reports go, a directory each; reports/ in Airflow's home otherwise.
-    output: str = ""
-    language: str = "zh"
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The office's files."""
-        return tuple(Path(text.strip()) for text in self.scopes.split(",") if text.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +50,22 @@ class Settings:
     """The whole of it."""
 
     feeds: tuple[Feed, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
+    deliveries: tuple[Deliveries, ...] = ()
+    cases: tuple[Cases, ...] = ()
+    downstream: tuple[Downstream, ...] = ()
+    reports: tuple[Report, ...] = ()
+    host: Host = field(default_factory=Host)
+    comparing: Comparing = field(default_factory=Comparing)
     tolerance: Tolerance = field(default_factory=Tolerance)
     refer: Refer = field(default_factory=Refer)
     place: Place = field(default_factory=Place)
     watch: Watch = field(default_factory=Watch)
-    report: Report = field(default_factory=Report)
 
     @property
-    def reports(self) -> Path:
+    def made_reports(self) -> Path:
         """The directory of joint reports."""
-        return Path(self.report.output) if self.report.output else _airflow_home() / "reports"
+        return Path(self.place.reports) if self.place.reports else _airflow_home() / "hechuan-reports"
 
     @property
     def retrying(self) -> Mapping[str, Any]:
@@ -148,6 +83,14 @@ class Settings:
         """The directory of Data Docs."""
         return Path(self.place.pages) if self.place.pages else _airflow_home() / "hechuan-pages"
 
+    @property
+    def connections(self) -> Sequence[str]:
+        """Those of the stewards' own agencies, each once."""
+        found = [each.connection for each in self.feeds]
+        found += [each.connection for each in self.boundaries]
+        found += [each.connection for each in self.cases]
+        return list(dict.fromkeys([*found, *(each.reader for each in self.deliveries)]))
+
     def connection_of(self, dataset: str) -> str:
         """The connection through which a dataset is watched; raises InvalidInputError for one that is not."""
         for feed in self.feeds:
@@ -158,6 +101,14 @@ class Settings:
     def judged_by(self) -> Mapping[str, Any]:
         """What a verdict depends on."""
         return {"tolerance": asdict(self.tolerance), "refer": asdict(self.refer)}
+
+
+def named(listed: Sequence[_Named], name: str) -> _Named:
+    """The one of that name; raises InvalidInputError where stewards.toml has lost it meanwhile."""
+    for each in listed:
+        if each.name == name:
+            return each
+    raise InvalidInputError(f"{name} is not in stewards.toml any more")
 
 
 def load_settings() -> Settings:
@@ -173,15 +124,25 @@ def load_settings() -> Settings:
     for name in document:
         if name not in sections:
             raise InvalidInputError(f"{path}: unknown section [{name}]")
-    listed = document.get("feeds", [])
-    if not isinstance(listed, list):
-        raise InvalidInputError(f"{path}: feeds are a list, [[feeds]]")
-    feeds = tuple(_section(Feed, f"feeds {at}", given) for at, given in enumerate(listed))
-    for feed in feeds:
-        _ = feed.id
+    listed: dict[str, Any] = {name: _list(kind, name, document) for name, kind in _LISTS.items()}
     hints = get_type_hints(Settings)
-    rest = {name: _section(hints[name], name, document.get(name, {})) for name in sections - {"feeds"}}
-    return Settings(feeds=feeds, **rest)
+    rest = {name: _section(hints[name], name, document.get(name, {})) for name in sections - _LISTS.keys()}
+    return Settings(**listed, **rest)
+
+
+def _list(kind: type[Any], name: str, document: Mapping[str, Any]) -> tuple[Any, ...]:
+    listed = document.get(name, [])
+    if not isinstance(listed, list):
+        raise InvalidInputError(f"{name} are a list, [[{name}]]")
+    found = tuple(_section(kind, f"{name} {at}", given) for at, given in enumerate(listed))
+    for each in found:
+        for dataset in getattr(each, "datasets", ()):
+            DatasetId.parse(dataset)
+        if not _NAME.fullmatch(getattr(each, "name", "feed")):
+            raise InvalidInputError(
+                f"[[{name}]] {each.name[:80]!r} is not a name of lower-case letters and hyphens"
+            )
+    return found
 
 
 def _section(kind: type[Any], where: str, given: object) -> Any:

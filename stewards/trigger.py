@@ -19,7 +19,8 @@ from exchange.client.feed import Page, pages
 from exchange.client.profile import Profile
 from exchange.errors import HechuanError
 from stewards.hook import place_of
-from stewards.settings import Watch, load_settings
+from stewards.options import Watch
+from stewards.settings import load_settings
 
 CURSOR: Final = "cursor"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from exchange.trust.workday import SHANGHAI
-from stewards.deadline import alerts, keep
+from stewards.deadline import keep_daily
 from stewards.hook import HubHook
-from stewards.settings import load_settings
+from stewards.settings import load_settings, named
 from stewards.validate import pending, validate
 
 
@@ -36,47 +36,126 @@ def late_referrals() -> list[str]:
     from exchange.client.referral import list_referrals
 
     settings = load_settings()
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    told = {(each["subject"], each["at"][: len(today)]) for each in alerts(settings.pages)}
     found: dict[str, str] = {}
-    for connection in dict.fromkeys(feed.connection for feed in settings.feeds):
+    for connection in settings.connections:
         with HubHook(connection).get_conn() as client:
             found |= {
                 each.id: f"{each.title} · {each.handler}" for each in list_referrals(client) if each.overdue
             }
-    for id, text in found.items():
-        if (id, today) not in told:
-            keep(settings.pages, "referral_late", id, text)
+    keep_daily(settings.pages, "referral_late", found)
     return sorted(found)
 
 
+def sweep_storage() -> dict[str, Any]:
+    """Check everything that the hub on this host stores, remove what nothing needs; harmless to repeat."""
+    from stewards.upkeep import sweep
+
+    settings = load_settings()
+    return sweep(settings.host, settings.pages)
+
+
+def mirror_peers() -> list[dict[str, Any]]:
+    """What the hub on this host may mirror, and what of it is missing; harmless to repeat."""
+    from stewards.upkeep import mirrors
+
+    settings = load_settings()
+    return mirrors(settings.host, settings.pages)
+
+
+def downstream() -> list[str]:
+    """Names of those whose neighbours downstream are warned."""
+    return [each.name for each in load_settings().downstream]
+
+
+def alert_downstream(name: str) -> list[str]:
+    """Ids of the warnings that new batches led to; what is warned of already is not repeated."""
+    from stewards.downstream import warn
+
+    settings = load_settings()
+    watched = named(settings.downstream, name)
+    with HubHook(watched.connection).get_conn() as client:
+        return warn(client, watched, settings.pages)
+
+
+def boundaries() -> list[str]:
+    """Names of the boundaries that are compared."""
+    return [each.name for each in load_settings().boundaries]
+
+
+def reconcile_boundary(name: str) -> dict[str, Any]:
+    """Compare both banks of one boundary; harmless to repeat."""
+    from stewards.compare.boundary import reconcile_boundary as reconcile
+
+    settings = load_settings()
+    boundary = named(settings.boundaries, name)
+    with HubHook(boundary.connection).get_conn() as client:
+        return reconcile(client, boundary, settings.comparing, settings.pages)
+
+
+def deliveries() -> list[dict[str, str]]:
+    """Arguments of `reconcile_delivery` for each agreement in force."""
+    from stewards.compare.register import agreements_of
+
+    found: list[dict[str, str]] = []
+    for each in load_settings().deliveries:
+        with HubHook(each.reader).get_conn() as reader:
+            found += agreements_of(reader, each.name)
+    return found
+
+
+def reconcile_delivery(name: str, agreement: str, dataset: str) -> dict[str, Any]:
+    """Compare what was published and what arrived under one agreement; harmless to repeat."""
+    from stewards.compare.register import reconcile_delivery as reconcile
+
+    settings = load_settings()
+    delivery = named(settings.deliveries, name)
+    with HubHook(delivery.owner).get_conn() as owner, HubHook(delivery.reader).get_conn() as reader:
+        return reconcile(owner, reader, delivery, agreement, dataset, settings.comparing, settings.pages)
+
+
+def cases() -> list[str]:
+    """Names of the lists of cases that are compared."""
+    return [each.name for each in load_settings().cases]
+
+
+def reconcile_cases(name: str) -> dict[str, Any]:
+    """Compare the cases of one dataset with what its receiver has; harmless to repeat."""
+    from stewards.compare.register import reconcile_transfers
+
+    settings = load_settings()
+    case = named(settings.cases, name)
+    with HubHook(case.connection).get_conn() as steward, HubHook(case.received).get_conn() as receiver:
+        return reconcile_transfers(steward, receiver, case, settings.comparing, settings.pages)
+
+
 def reports_due(period: str | None = None, as_of: str | None = None) -> list[dict[str, str]]:
-    """Arguments of `make_report` for each of the office's files; last month as of now unless told otherwise.
+    """Arguments of `make_report` for each report; last month as of now unless told otherwise.
 
     Raises MalformedError, InvalidInputError.
     """
     from exchange.report.period import Period
 
     now = datetime.now(UTC)
-    chosen = (
-        Period.parse(period) if period else Period(now.astimezone(SHANGHAI).date().replace(day=1), 1).previous
-    )
+    this_month = Period(now.astimezone(SHANGHAI).date().replace(day=1), 1)
+    chosen = Period.parse(period) if period else this_month.previous
     moment = datetime.fromisoformat(as_of) if as_of else now
     given = {"period": str(chosen), "as_of": moment.isoformat()}
-    return [{"scope": str(path), **given} for path in load_settings().report.files]
+    return [{"name": each.name, **given} for each in load_settings().reports]
 
 
-def make_report(scope: str, period: str, as_of: str) -> dict[str, str]:
-    """Make one report into a directory named after its file and period; the same moment gives the same bytes."""
+def make_report(name: str, period: str, as_of: str) -> dict[str, str]:
+    """Make one report into a directory named after it and its period; the same moment gives the same bytes."""
     from exchange.report.make import make
     from exchange.report.period import Period
     from exchange.report.scope import Scope
     from exchange.report.write import write_forms
 
-    settings, path = load_settings(), Path(scope)
-    with HubHook(settings.report.connection).get_conn() as client:
+    settings = load_settings()
+    report = named(settings.reports, name)
+    path = Path(report.scope)
+    with HubHook(report.connection).get_conn() as client:
         given = Scope.parse(path.read_bytes())
         made = make(client, given, Period.parse(period), datetime.fromisoformat(as_of), path.parent)
-    directory = settings.reports / f"{path.stem}-{period}"
-    write_forms(made, directory, settings.report.language)
+    directory = settings.made_reports / f"{name}-{period}"
+    write_forms(made, directory, report.language)
     return {"directory": str(directory), "digest": made.report.digest, "as_of": as_of}

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@cache
-def _database() -> Path:
-    """An empty Airflow's database, made once: later homes begin with a copy."""
-    memory = Path("/dev/shm")
-    home = Path(tempfile.mkdtemp(prefix="airflow-", dir=memory if memory.is_dir() else None))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    AirflowHome(home, {}, {}).airflow("db", "migrate")
-    return home / "airflow.db"
 
 
 class AirflowHome:
@@ -78,20 +64,18 @@ class AirflowHome:
         return done.stdout
 
 
-def airflow_database(airflow: AirflowHome) -> None:
-    """Give a home its database."""
-    shutil.copy(_database(), airflow.home / "airflow.db")
+class Driver:
+    """A process in an Airflow that answers questions one after another, a line of JSON each.
 
+    It makes the home's database while others start their hubs.
+    """
 
-class Dags:
-    """A process that runs DAGs one after another; the database is made when it starts."""
-
-    def __init__(self, airflow: AirflowHome) -> None:
-        airflow_database(airflow)
+    def __init__(self, airflow: AirflowHome, module: str) -> None:
         self.airflow = airflow
-        self._log = (airflow.home / "driver.log").open("wb")
+        self.log = airflow.home / f"{module}.log"
+        self._log = self.log.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.dag_driver"],
+            [sys.executable, "-m", module],
             env=airflow.environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -113,22 +97,48 @@ class Dags:
         self._process.stdout.close()
         self._log.close()
 
-    def run(self, dag: str, **conf: Any) -> dict[str, Any]:
-        """Run a DAG to its end: `state`, and per task its state and what it returned."""
+    def ask(self, question: object) -> Any:
+        """Its answer; raises AssertionError with the end of its log where it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps({"dag": dag, "conf": conf}), file=self._process.stdin, flush=True)
+        print(json.dumps(question), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
-        assert line, (self.airflow.home / "driver.log").read_text(encoding="utf-8")[-4000:]
-        answer: dict[str, Any] = json.loads(line)
+        assert line, self.said()
+        return json.loads(line)
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(encoding="utf-8")[-6000:]
+
+
+class Dags(Driver):
+    """Runs DAGs, with all of Airflow but its scheduler."""
+
+    def __init__(self, airflow: AirflowHome) -> None:
+        super().__init__(airflow, "tests.dag_driver")
+
+    def run(self, dag: str, **conf: Any) -> dict[str, Any]:
+        """Run a DAG to its end: `state`, and per task its state and what it returned."""
+        answer: dict[str, Any] = self.ask({"dag": dag, "conf": conf})
         assert not answer["import_errors"], answer["import_errors"]
         return answer
 
     def returned(self, dag: str, task: str, **conf: Any) -> list[Any]:
         """Run a DAG that must succeed; what the task's instances returned, in order."""
         answer = self.run(dag, **conf)
-        log = (self.airflow.home / "driver.log").read_text(encoding="utf-8")[-6000:]
-        assert answer["state"] == "success", f"{answer}\n{log}"
+        assert answer["state"] == "success", f"{answer}\n{self.said()}"
         found = [(name, each) for name, each in answer["tasks"].items() if name.partition("[")[0] == task]
         order = sorted(found, key=lambda item: int(item[0].partition("[")[2].rstrip("]")))
         return [each["returned"] for _, each in order if each["state"] == "success"]
+
+
+class Pages(Driver):
+    """Airflow's API server application, asked as somebody logged in or as nobody."""
+
+    def __init__(self, airflow: AirflowHome) -> None:
+        super().__init__(airflow, "tests.page_driver")
+
+    def get(self, *questions: dict[str, Any]) -> list[dict[str, Any]]:
+        """{"path", "role", "form", "language"} each: {"status", "text", "headers"}."""
+        answers: list[dict[str, Any]] = self.ask(questions)
+        return answers

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +17,7 @@ def main() -> None:
     """Until the input ends."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what Airflow prints is no answer
+    make_database()
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
@@ -27,6 +29,14 @@ def main() -> None:
             answer = {"state": "error", "tasks": {}, "error": "".join(traceback.format_exception(error))}
         answer["import_errors"] = bag.import_errors
         print(json.dumps(answer, default=str), file=out, flush=True)
+
+
+def make_database() -> None:
+    """Give the home a database where it has none; `airflow db migrate` takes three times as long."""
+    if not (Path(os.environ["AIRFLOW_HOME"]) / "airflow.db").exists():
+        from airflow.utils.db import initdb
+
+        initdb()
 
 
 def run(bag: Any, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:

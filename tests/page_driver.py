@@ -1,6 +1,6 @@
 """Asks Airflow's own API server application, in this process, as somebody logged in or as nobody.
 
-Arguments: JSON [{"path", "role", "form", "language"}, ...]; prints JSON [{"status", "text", "headers"}, ...].
+A line of JSON in, [{"path", "role", "form", "language"}, ...]; one out, [{"status", "text", "headers"}, ...].
 `role` null: nobody; `form` not null: a POST from the page itself, or from elsewhere where it has "_origin".
 """
 
@@ -11,19 +11,23 @@ import os
 import sys
 from typing import Any
 
+from tests.dag_driver import make_database
+
 
 def main() -> None:
-    """One answer for each question."""
+    """Until the input ends."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # what Airflow prints is no answer
+    make_database()
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
     with TestClient(
         create_app(apps="core"), base_url="http://localhost:8080", follow_redirects=False
     ) as client:
-        answers = [ask(client, question) for question in json.loads(sys.argv[1])]
-    print(json.dumps(answers, ensure_ascii=False), file=out, flush=True)
+        for line in sys.stdin:
+            answers = [ask(client, question) for question in json.loads(line)]
+            print(json.dumps(answers, ensure_ascii=False), file=out, flush=True)
 
 
 def ask(client: Any, question: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -17,7 +16,6 @@ from rich.table import Table
 from exchange.cli.partner import Home, Hub, read_moment
 from exchange.cli.reconcile import AsOf, Left, Output, Right, app, out, read_crosswalk, write
 from exchange.client import connect
-from exchange.v1 import common_pb2
 
 if TYPE_CHECKING:
     from exchange.reconcile.lists import Lists
@@ -85,9 +83,10 @@ def deliveries(
 ) -> None:
     """What the owner's ledger says it published, and what the reader's hub has of it. 送达比对。"""
     from exchange.reconcile.lists import deliveries as lists
+    from exchange.reconcile.source import batches_of
 
     with connect(home, hub) as owner, connect(other) as reader:
-        found = lists(_batches(owner.batches(dataset)), _batches(reader.batches(dataset)))
+        found = lists(batches_of(owner, dataset), batches_of(reader, dataset))
     _compare(found, output)
 
 
@@ -136,20 +135,3 @@ def _show(found: pa.Table) -> None:
     for row in found.slice(0, _SHOWN).to_pylist():
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     out.print(table)
-
-
-def _batches(found: Iterator[common_pb2.Batch]) -> pa.Table:
-    rows: list[dict[str, Any]] = [
-        {
-            "batch": each.id,
-            "object": each.object,
-            "rows": each.verdict.rows,
-            "accepted": each.verdict.accepted,
-            "contract": each.contract,
-            "recorded_at": each.recorded_at.ToDatetime(tzinfo=UTC),
-        }
-        for each in found
-    ]
-    fields = [("batch", pa.string()), ("object", pa.string()), ("rows", pa.int64()), ("accepted", pa.int64())]
-    more = [("contract", pa.string()), ("recorded_at", pa.timestamp("us", tz="UTC"))]
-    return pa.Table.from_pylist(rows, pa.schema([*fields, *more]))

@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from exchange.app.upkeep import opened
 from exchange.flow.backup import back_up, restore_backup, restore_hub
 from exchange.flow.entry import record_of
-from exchange.flow.fsck import GRACE, Report, check
+from exchange.flow.fsck import GRACE, Report
 from exchange.home import HubDirectory
 from exchange.ports import LedgerArchive, ObjectStore
 from exchange.settings import Settings, load_settings
@@ -35,19 +36,13 @@ def fsck(
     ] = int(GRACE.total_seconds()),
 ) -> None:
     """Check every object, entry, proof and index again; exit 1 if anything is wrong. 全面核验。"""
-    home = HubDirectory(directory)
-    settings = load_settings(home.settings)
     bar = Progress(console=err, transient=True, disable=not err.is_terminal)
-    with _stores(settings, home) as (ledger, objects), bar:
+    with opened(HubDirectory(directory)) as hub, bar:
         task = bar.add_task("fsck", total=None)
-        report = check(
-            ledger,
-            objects,
-            home.log_verifiers(),
-            record_of,
-            sweep=sweep,
-            grace=timedelta(seconds=grace),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        report = hub.check(
+            sweep,
+            timedelta(seconds=grace),
+            lambda done, total: bar.update(task, completed=done, total=total),
         )
     show_report(report)
     raise typer.Exit(0 if report.clean else 1)
@@ -63,6 +58,19 @@ def show_report(report: Report) -> None:
         out.print(f"[red]✗[/] {problem}")
     if report.clean:
         out.print("[green]✓[/] clean 一切正常")
+
+
+def mirrors(directory: Directory) -> None:
+    """What agreements let this hub mirror of its peers, and what of it is missing; exit code 1 where any is. 镜像。"""
+    with opened(HubDirectory(directory)) as hub:
+        found = hub.mirrors()
+    for each in found:
+        sign = "[red]✗[/]" if each.missing else "[green]✓[/]"
+        counts = f"batches 批次 {each.batches:,} · parts 对象 {each.parts:,} · missing 缺 {each.missing:,}"
+        out.print(f"{sign} {each.dataset}  {counts}")
+    if not found:
+        out.print("no mirror 没有镜像")
+    raise typer.Exit(1 if any(each.missing for each in found) else 0)
 
 
 def backup(

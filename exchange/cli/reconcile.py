@@ -174,7 +174,7 @@ def _show(engine: Engine, found: Compared, terms: Terms, datasets: tuple[str, st
     """Counts, causes, and the first differences with both values side by side."""
     ref = terms.contract.ref
     out.print(f"terms 容差      {ref}  {terms.contract.digest[:19]}…")
-    counts = engine.table(found.pairs.group_by("verdict").agg(rows=found.pairs.count()))
+    counts = engine.table(found.verdicts())
     by_verdict = {row["verdict"]: row["rows"] for row in counts.to_pylist()}
     for name, zh in VERDICTS.items():
         if by_verdict.get(name):

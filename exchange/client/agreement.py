@@ -132,6 +132,11 @@ def list_reads(
             return
 
 
+def in_force(agreement: agreement_pb2.Agreement) -> bool:
+    """Whether data may flow under it now."""
+    return agreement.state == agreement_pb2.AGREEMENT_STATE_IN_FORCE
+
+
 def side_of(agreement: agreement_pb2.Agreement, agency: str) -> Side:
     """Which side of it an agency is."""
     return Side.PROVIDER if agency == agreement.provider else Side.CONSUMER

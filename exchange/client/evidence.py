@@ -152,10 +152,7 @@ class _Collector:
     def _dataset(self, dataset: DatasetId, as_of: int | datetime | None) -> Subject:
         batches = list(self._client.batches(str(dataset)))
         if not batches:
-            raise NotFoundError(
-                f"{dataset} 的批次不在枢纽 {self._gatherer.hub}，请用 --hub 指明所在枢纽 / hub {self._gatherer.hub}"
-                f" has no batches of {dataset}: join the hub that has them, and name it with --hub"
-            )
+            raise self._elsewhere(dataset)
         size = self._rows(dataset, as_of)
         if size is None:
             size = _size_at(batches, as_of, self._gatherer.head())
@@ -164,9 +161,18 @@ class _Collector:
             raise NotFoundError(
                 f"{dataset} 当时没有批次 / {dataset} had no batch at ledger size {size} of hub {self._gatherer.hub}"
             )
+        if self._gatherer.receipt_if_any(ledger_pb2.GetReceiptRequest(batch=chosen[-1].id)) is None:
+            raise self._elsewhere(dataset)  # what is listed stands in the copy of another ledger
         for batch in reversed(chosen):
             self._batch(batch.id)
         return Subject(About.DATASET, str(dataset), size)
+
+    def _elsewhere(self, dataset: DatasetId) -> NotFoundError:
+        hub = self._gatherer.hub
+        return NotFoundError(
+            f"{dataset} 的批次不在枢纽 {hub}，请用 --hub 指明所在枢纽 / hub {hub} has no batches of {dataset} in its"
+            " own ledger: join the hub that has them, and name it with --hub"
+        )
 
     def _rows(self, dataset: DatasetId, as_of: int | datetime | None) -> int | None:
         """The rows that stood, and the tree size they are of; None where they cannot be had."""

@@ -4,7 +4,7 @@
 (2) every entry, checkpoint, tile and index row, up to the head of this moment; the objects they need are noted
 (3) every object there is, hashed again; those that nobody needs so far are candidates
 (4) what was appended meanwhile, until the ledger stands still between two looks
-(5) needed objects that (3) did not meet are looked at one by one
+(5) needed objects that (3) did not meet are looked at one by one; what is kept for peers' ledgers is not missed
 (6) candidates that still nobody needs are orphans, if they were last put before the grace period: a publish in
     progress puts its objects before its entry, and one that is younger may yet come to be needed
 (7) on request, orphans and what interrupted puts left behind are removed
@@ -55,9 +55,13 @@ def check(
     *,
     sweep: bool = False,
     grace: timedelta = GRACE,
+    kept: Iterable[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """Steps (1) to (7). Problems are reported, never raised; raises StorageError where nothing can be read at all."""
+    """Steps (1) to (7). Problems are reported, never raised; raises StorageError where nothing can be read at all.
+
+    `kept` are digests that this ledger does not need and agreements let be mirrored.
+    """
     started = datetime.now(UTC)
     problems = Problems()
     for line in ledger.damage():  # (1)
@@ -72,7 +76,8 @@ def check(
             break
     for raw in needed - met:  # (5)
         _hash(objects, _PREFIX + raw.hex(), None, problems)
-    unneeded = {raw: at for raw, at in candidates.items() if raw not in needed}  # (6)
+    mirrored = {_raw(digest) for digest in kept}
+    unneeded = {raw: at for raw, at in candidates.items() if raw not in needed | mirrored}  # (6)
     oldest = started - grace
     orphans = tuple(sorted(_PREFIX + raw.hex() for raw, at in unneeded.items() if at < oldest))
     if sweep:  # (7)

@@ -209,9 +209,9 @@ class Link:
 
     def _mirror(self, neighbour: Neighbour, peer: Peer) -> None:
         while not self._stopped.is_set():
-            for wanted in wanted_mirrors(
-                self._book.every(), self._own_hub, self.replica.hub, self._clock
-            ):  # (4)
+            found = wanted_mirrors(self._book.every(), self._own_hub, self.replica.hub, self._clock)  # (4)
+            self.mirror.keep_to([each.dataset for each in found])
+            for wanted in found:
                 self.mirror.fill(peer, wanted)
             self._errors["mirror"] = ""
             self._news.wait(_LOOK_SECONDS)

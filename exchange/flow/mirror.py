@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,46 +62,55 @@ class Mirror:
         self._objects = objects
         self._spool = spool
         self._limit = limit
-        self._have: set[str] = set()
+        self._have: dict[DatasetId, set[str]] = {}
         self._lock = threading.Lock()
 
     def complete(self, dataset: DatasetId) -> bool:
         """Whether every batch of the dataset that the replica knows of can be read here."""
         batches = self._replica.ledger.batches(dataset, self._replica.size)
-        return bool(batches) and all(self._has(digest) for batch in batches for _, digest in _parts(batch))
+        here = self._have.get(dataset, set())
+        return bool(batches) and all(
+            self._has(here, digest) for batch in batches for _, digest in parts_of(batch)
+        )
+
+    def keep_to(self, datasets: Collection[DatasetId]) -> None:
+        """Forget what is here of others: once no agreement lets it be mirrored it may be swept at any time."""
+        with self._lock:
+            for dataset in self._have.keys() - set(datasets):
+                del self._have[dataset]
 
     def fill(self, peer: Peer, wanted: Wanted) -> int:
         """Fetch what is missing, going on where an earlier try broke off; how many bytes came."""
         with self._lock:
             missing = self._missing(wanted.dataset)  # (0)
             calls = [missing[at : at + _PARTS_OF_A_CALL] for at in range(0, len(missing), _PARTS_OF_A_CALL)]
-            return sum(self._fetch(peer, wanted.reader, call) for call in calls)
+            return sum(self._fetch(peer, wanted, call) for call in calls)
 
     def _missing(self, dataset: DatasetId) -> list[Missing]:
-        prefix = f"mirror-{self._replica.hub}-"
+        prefix, here = f"mirror-{self._replica.hub}-", self._have.setdefault(dataset, set())
         found = {
             digest: Missing(batch.id, part, digest, self._spool / f"{prefix}{digest.removeprefix('sha256:')}")
             for batch in self._replica.ledger.batches(dataset, self._replica.size)
-            for part, digest in _parts(batch)
-            if not self._has(digest)
+            for part, digest in parts_of(batch)
+            if not self._has(here, digest)
         }
         return list(found.values())
 
-    def _has(self, digest: str) -> bool:
-        if digest not in self._have:
+    def _has(self, here: set[str], digest: str) -> bool:
+        if digest not in here:
             try:
                 self._objects.size(digest)
             except NotFoundError:
                 return False
-            self._have.add(digest)
+            here.add(digest)
         return True
 
-    def _fetch(self, peer: Peer, reader: AgencyId, call: Sequence[Missing]) -> int:
+    def _fetch(self, peer: Peer, wanted: Wanted, call: Sequence[Missing]) -> int:
         with _Arrivals(self._objects, self._limit) as arrivals:
-            answer = peer.fetch(reader, [each.wanted() for each in call])  # (1)
+            answer = peer.fetch(wanted.reader, [each.wanted() for each in call])  # (1)
             for each in call:
                 arrivals.take(each, answer)
-        self._have.update(each.digest for each in call)
+        self._have[wanted.dataset].update(each.digest for each in call)
         return arrivals.received
 
 
@@ -208,7 +217,7 @@ def _other_bytes(part: Missing) -> DigestMismatchError:
     )
 
 
-def _parts(batch: BatchRecord) -> list[tuple[str, str]]:
+def parts_of(batch: BatchRecord) -> list[tuple[str, str]]:
     """What it takes to read a batch: its object, and the report that says which rows do not count."""
     parts = [("object", batch.object)]
     return parts if batch.report is None else [*parts, ("report", batch.report)]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from exchange.patrol.model import Office, Plan, Stop, Tour
 from exchange.patrol.outing import Leg, Outing
-from exchange.patrol.place import Placed, Rules
+from exchange.patrol.rules import Placed, Rules
 
 
 def plan_of(rules: Rules, placed: Sequence[Placed]) -> Plan:

@@ -89,11 +89,19 @@ class _Checker:
             yield Breach("far", f"{where} {reach.code} 超出 {team.far} 分钟 / is too far")
 
     def _meetings(self, tours: list[Tour]) -> Iterator[Breach]:
-        """Each side of a joint reach exactly once, from the same minute."""
+        """Each side of a joint reach exactly once, from the same minute; a team meets one other on a day."""
         there: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
+        who: dict[tuple[str, int], set[str]] = defaultdict(set)
         for tour in tours:
             for stop in tour.stops:
                 there[stop.reach, tour.day].append((self._team[tour.team].side, stop.start))
+                who[stop.reach, tour.day].add(tour.team)
+        for tour in tours:
+            met = set().union(*(who[stop.reach, tour.day] for stop in tour.stops)) - {tour.team}
+            if len(met) > 1:
+                yield Breach(
+                    "pair", f"{self._where(tour)} 与 {'、'.join(sorted(met))} 会合 / meets more than one team"
+                )
         for (code, day), present in sorted(there.items()):
             reach = self._reach.get(code)
             if reach is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, pairwise, permutations
 from typing import Final
 
 import numpy as np
@@ -131,20 +131,29 @@ def _grown(sets: Ints, pool: Ints) -> Iterator[Ints]:
 
 
 def _shortest(office: Office, crew: Crew, sets: Ints, spot: Ints) -> Tours:
+    """The quickest order of each set; ways are added up from the minutes between its members, looked up once."""
+    size, sites, minutes = sets.shape[1], len(office.travel), office.travel.ravel()
+    home = [minutes[crew.home * sites + sets[:, at]] for at in range(size)]
+    between = {
+        (one, other): minutes[sets[:, one] * sites + sets[:, other]]
+        for one, other in combinations(range(size), 2)
+    }
     travel = np.full(len(sets), np.iinfo(np.int32).max, np.int32)
-    stops = sets.copy()
-    for order in permutations(range(sets.shape[1])):
-        if order[0] > order[-1]:  # the same way backwards
-            continue
-        way = sets[:, order]
-        length = office.travel[crew.home, way[:, 0]] + office.travel[way[:, -1], crew.home]
-        for at in range(1, way.shape[1]):
-            length = length + office.travel[way[:, at - 1], way[:, at]]
+    quickest = np.zeros(len(sets), np.intp)
+    orders = [
+        order for order in permutations(range(size)) if order[0] <= order[-1]
+    ]  # else the same backwards
+    for number, order in enumerate(orders):
+        length = home[order[0]] + home[order[-1]]
+        for one, other in pairwise(order):
+            length = length + between[min(one, other), max(one, other)]
         better = length < travel
         travel[better] = length[better]
-        stops[better] = way[better]
+        quickest[better] = number
     work = travel + spot[sets].sum(axis=1, dtype=np.int32)
-    return Tours(stops, travel, work).take(work <= crew.minutes)
+    fits = work <= crew.minutes
+    stops = np.take_along_axis(sets[fits], np.array(orders)[quickest[fits]], axis=1)
+    return Tours(stops, travel[fits], work[fits])
 
 
 def _joined(parts: Sequence[Tours], width: int) -> Tours:

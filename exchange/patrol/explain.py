@@ -16,7 +16,7 @@ from exchange.patrol.crew import crews_of
 from exchange.patrol.greedy import Insertion
 from exchange.patrol.model import Office, Plan, Reach, Team
 from exchange.patrol.outing import Meetings
-from exchange.patrol.place import Rules
+from exchange.patrol.rules import Rules
 
 _FEW = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from exchange.patrol.outing import Meetings, Outing, Way
-from exchange.patrol.place import Placed, Rules
+from exchange.patrol.rules import Placed, Rules
 
 Slot = tuple[int, int]
 

@@ -1,69 +1,17 @@
-"""Which outings on which days: a constraint programme over given outings."""
+"""Which outings on which days, or in which spans of days: a constraint programme over given outings."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ortools.sat.python import cp_model
 
-from exchange.patrol.crew import Crew
-from exchange.patrol.model import Office
 from exchange.patrol.outing import Outing
+from exchange.patrol.rules import Placed, Rules
 
 _CENTS: Final = 10
-
-
-@dataclass(frozen=True)
-class Placed:
-    """An outing on a day."""
-
-    day: int
-    outing: Outing
-
-
-class Rules:
-    """What placing has to know of an office, worked out once."""
-
-    def __init__(self, office: Office, crews: Sequence[Crew]) -> None:
-        self.office = office
-        self.crews = crews
-        self.free = [crew.free(office) for crew in crews]
-        crew_of = {office.teams[team].code: at for at, crew in enumerate(crews) for team in crew.teams}
-        index = {reach.code: at for at, reach in enumerate(office.reaches)}
-        self.before = {
-            (visit.day, index[visit.reach], crew_of[visit.team])
-            for visit in (office.before.visits() if office.before else ())
-            if visit.reach in index and visit.team in crew_of
-        }
-        self.locked = {(visit.day, index[visit.reach], crew_of[visit.team]) for visit in office.locked}
-        self.days = [
-            [day for day in range(office.days) if day not in reach.closed] for reach in office.reaches
-        ]
-
-    def open(self, outing: Outing) -> list[int]:
-        """Days on which nothing forbids an outing."""
-        closed = set().union(*(self.office.reaches[at].closed for at in outing.reaches))
-        return [
-            day
-            for day in range(self.office.days)
-            if day not in closed and all(self.free[leg.crew][day] for leg in outing.legs)
-        ]
-
-    def cost(self, placed: Placed) -> float:
-        """Of one outing on its day; what it keeps of the plan before counts against it."""
-        kept = sum(
-            (placed.day, stop, leg.crew) in self.before for leg in placed.outing.legs for stop in leg.stops
-        )
-        return placed.outing.cost(self.office) - self.office.weights.moved * kept
-
-    def share(self, work: float, side: str) -> dict[int, float]:
-        """Minutes of a side's `work` that each of its crews may do before it is uneven."""
-        days = {at: int(self.free[at].sum()) for at, crew in enumerate(self.crews) if crew.side == side}
-        whole = max(1, sum(days.values()))
-        return {at: work * mine / whole * (1 + self.office.weights.tolerance) for at, mine in days.items()}
 
 
 def place(
@@ -74,15 +22,26 @@ def place(
     cap: Mapping[int, float],
     seconds: float,
     hint: Sequence[Placed] = (),
-    days: frozenset[int] | None = None,
+    where: Mapping[Outing, Collection[int]] | None = None,
+    workers: int = 2,
 ) -> list[Placed]:
-    """Days for as many of `outings` as the wanted visits need, beside what is fixed, at least cost.
+    """Slots for as many of `outings` as the wanted visits need, beside what is fixed, at least cost.
 
     `wanted`: (reach, part) that `fixed` does not meet. `cap`: minutes of work of a crew before they count as
-    uneven. An outing may be made on several days, of `days` only if they are given. What cannot be met is
+    uneven. An outing may be made in several slots, of `where` only if it is given. What cannot be met is
     left out.
     """
-    return _Placing(rules, outings, fixed, cap, days).solve(wanted, seconds, hint)
+    return _Placing(rules, outings, fixed, cap, where).solve(wanted, seconds, hint, workers)
+
+
+def one_solver(seconds: float, workers: int) -> Any:
+    """A solver that leans on the linear relaxation, which is what settles choices among outings."""
+    solver: Any = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = seconds
+    solver.parameters.num_workers = workers
+    solver.parameters.linearization_level = 2
+    solver.parameters.random_seed = 1
+    return solver
 
 
 class _Placing:
@@ -92,7 +51,7 @@ class _Placing:
         outings: Sequence[Outing],
         fixed: Sequence[Placed],
         cap: Mapping[int, float],
-        days: frozenset[int] | None,
+        where: Mapping[Outing, Collection[int]] | None,
     ) -> None:
         self._rules = rules
         self._model: Any = cp_model.CpModel()
@@ -111,7 +70,7 @@ class _Placing:
                 worked[leg.crew] += leg.work
         for at, outing in enumerate(outings):
             for day in rules.open(outing):
-                if days is not None and day not in days:
+                if where is not None and day not in where[outing]:
                     continue
                 if any((reach, day) in self._done for reach in outing.reaches):
                     continue
@@ -138,12 +97,16 @@ class _Placing:
             self._visits[reach, day].append(made)
 
     def solve(
-        self, wanted: Mapping[tuple[int, int], bool], seconds: float, hint: Sequence[Placed]
+        self,
+        wanted: Mapping[tuple[int, int], bool],
+        seconds: float,
+        hint: Sequence[Placed],
+        workers: int,
     ) -> list[Placed]:
         office, model = self._rules.office, self._model
         for at, part in wanted:
             reach = office.reaches[at]
-            days = [day for day in self._rules.days[at] if office.part(day, reach.visits) == part]
+            days = [day for day in range(len(self._rules.spans)) if self._rules.part(at, day) == part]
             choices = [made for day in days for made in self._visits[at, day]]
             missed = model.new_bool_var("")
             model.add_bool_or([*choices, missed])
@@ -164,10 +127,7 @@ class _Placing:
         hinted = {(places[each.outing], each.day) for each in hint if each.outing in places}
         for key, made in self._made.items():
             model.add_hint(made, key in hinted)
-        solver = cp_model.CpSolver()
-        solver.parameters.max_time_in_seconds = seconds
-        solver.parameters.num_workers = 2
-        solver.parameters.random_seed = 1
+        solver = one_solver(seconds, workers)
         if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return list(hint)
         return [
@@ -175,15 +135,13 @@ class _Placing:
         ]
 
     def _keep_apart(self) -> None:
-        office = self._rules.office
+        slots = len(self._rules.spans)
         for at in {reach for reach, _ in self._visits}:
-            apart = office.reaches[at].apart
+            apart = self._rules.apart[at]
             done = sorted(day for reach, day in self._done if reach == at)
-            for day in range(office.days):
+            for day in range(slots):
                 near = [
-                    made
-                    for when in range(day, min(day + apart, office.days))
-                    for made in self._visits[at, when]
+                    made for when in range(day, min(day + apart, slots)) for made in self._visits[at, when]
                 ]
                 if not near:
                     continue

@@ -1,37 +1,40 @@
-"""From an office to a plan: bound, tours, days, then improvement until the time is up.
+"""From an office to a plan: bound, outings, spans of days, days, until the time is up.
 
 (1) a first plan by insertion, so that there always is one
-(2) every tour of every crew, and the bound
-(3) the same with both banks meeting; an integer choice among its tours
-(4) days and meetings for what was chosen
-(5) a few outings at a time taken apart and placed anew
+(2) every tour of every crew, and the bound over all outings of them
+(3) whole outings for the relaxation's shares
+(4) a span of days for each; a few outings at a time taken apart and placed anew
+(5) days; what finds none is inserted where there is room
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from exchange.errors import NotFoundError
 from exchange.patrol.assign import placed_of, plan_of
 from exchange.patrol.bound import Relaxation, relax
 from exchange.patrol.cost import Cost, cost_of
-from exchange.patrol.cover import columns_of, cover
-from exchange.patrol.crew import Tours, crews_of, tours_of
+from exchange.patrol.crew import Crew, Tours, crews_of, tours_of
+from exchange.patrol.dive import dive
 from exchange.patrol.greedy import Insertion, insert_all
 from exchange.patrol.improve import Improver
-from exchange.patrol.meeting import meeting_keys
 from exchange.patrol.model import Office, Plan
-from exchange.patrol.outing import Meetings
-from exchange.patrol.place import Placed, Rules, place
+from exchange.patrol.nearby import Nearby
+from exchange.patrol.outing import Meetings, Outing
+from exchange.patrol.promised import promised, without_promised
+from exchange.patrol.regroup import Regrouper
+from exchange.patrol.rules import Placed, Rules, spans_of
+from exchange.patrol.settle import settle
 
-_NEAR: Final = 60.0
+_NEAR: Final = 120.0
+_RELAX, _DIVE, _REGROUP, _SETTLE, _SPANS = 0.3, 0.3, 0.7, 0.05, 0.9
+"""Shares of the time: how long each of the first two may take, and when the others are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +55,67 @@ class Planned:
 def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
     """The best plan found in `seconds`."""
     began = time.monotonic()
-    until = began + seconds
     crews = crews_of(office)
     rules, meetings = Rules(office, crews), Meetings(office, crews)
     best = insert_all(rules, meetings)  # (1)
     first = time.monotonic() - began
-    tours = [tours_of(office, crew) for crew in crews]
-    relaxed = relax(office, crews, tours, seconds / 6)  # (2)
-    cap = _cap(rules, best)
-    improver = Improver(rules, meetings, cap, relaxed.prices, seed)
-    tours, start = _promising(rules, tours, relaxed)
-    keys = meeting_keys(office, tours)
-    met = relax(office, crews, tours, seconds / 6, keys, start)  # (3)
-    chosen = cover(rules, columns_of(rules, tours, keys, met), cap, meetings, seconds / 5)
-    wanted = improver.missing(())
-    placed = place(rules, list(dict.fromkeys(chosen)), (), wanted, cap, seconds / 6)  # (4)
-    best = min((best, placed), key=improver.value)
-    best = improver.run(best, until, relaxed.bound)  # (5)
+    with ThreadPoolExecutor() as workers:  # (2)
+        tours = list(workers.map(lambda crew: tours_of(office, crew), crews))
+    relaxed = relax(office, crews, tours, _RELAX * seconds)
+    bound, held = relaxed.bound, promised(rules, best)
+    if held:
+        rest = without_promised(rules, held)
+        relaxed = relax(rest, crews, tours, _RELAX * seconds)
+    search = _Search(rest if held else office, crews, meetings, tours, relaxed, seed)
+    placed = search.run(began, seconds)
+    placed = Insertion(rules, meetings, [*held, *placed]).run()
+    improver = search.improver(rules, placed)
+    best = improver.run(min((best, placed), key=improver.value), began + seconds, bound)
     made = plan_of(rules, best)
-    return Planned(made, cost_of(office, made), relaxed.bound, first)
+    return Planned(made, cost_of(office, made), bound, first)
 
 
-def _promising(
-    rules: Rules, tours: Sequence[Tours], relaxed: Relaxation
-) -> tuple[list[Tours], list[NDArray[np.intp]]]:
-    """The tours that are not far from paying for themselves, and where the relaxation's own are among them."""
-    found, start = [], []
-    for at, (crew, each, pool) in enumerate(zip(rules.crews, tours, relaxed.pool, strict=True)):
-        near = relaxed.prices.reduced(rules.office, at, crew.side, each, None) < _NEAR
-        near[pool] = True
-        found.append(each.take(near))
-        start.append((np.cumsum(near) - 1)[pool])
-    return found, start
+class _Search:
+    """The same search in ever finer slots."""
+
+    def __init__(
+        self,
+        office: Office,
+        crews: Sequence[Crew],
+        meetings: Meetings,
+        tours: Sequence[Tours],
+        relaxed: Relaxation,
+        seed: int,
+    ) -> None:
+        self._office, self._crews, self._meetings = office, crews, meetings
+        self._tours, self._relaxed, self._seed = tours, relaxed, seed
+        self._near = relaxed.pricing.near(relaxed.prices, _NEAR)
+
+    def run(self, began: float, seconds: float) -> list[Placed]:
+        """Outings on days; some visits may be missed."""
+        chosen = dive(self._relaxed, self._tours, self._meetings, _DIVE * seconds)  # (3)
+        chosen = self._regrouped(chosen, began + _REGROUP * seconds)
+        days = Rules(self._office, self._crews)
+        spans = Rules(self._office, self._crews, spans_of(self._office))
+        slot = {day: at for at, span in enumerate(spans.spans) for day in span}
+        placed = settle(days, chosen, _SETTLE * seconds)  # (4)
+        start = [Placed(slot[each.day], each.outing) for each in placed]
+        found = self.improver(spans, start).run(start, began + _SPANS * seconds, self._relaxed.bound)
+        within = [spans.spans[each.day] for each in found]
+        return settle(days, [each.outing for each in found], _SETTLE * seconds, within)  # (5)
+
+    def improver(self, rules: Rules, placed: Sequence[Placed]) -> Improver:
+        """The search under given rules, with fair shares as of what is placed."""
+        return Improver(rules, self._nearby(rules), _cap(rules, placed), self._seed)
+
+    def _nearby(self, rules: Rules) -> Nearby:
+        return Nearby(rules, self._meetings, self._relaxed.prices, self._near)
+
+    def _regrouped(self, outings: Sequence[Outing], until: float) -> list[Outing]:
+        rules = Rules(self._office, self._crews, [range(self._office.days)])
+        start = [Placed(0, outing) for outing in outings]
+        search = Regrouper(rules, self._nearby(rules), _cap(rules, start), self._seed)
+        return [each.outing for each in search.run(start, until, self._relaxed.bound)]
 
 
 def _cap(rules: Rules, placed: Sequence[Placed]) -> dict[int, float]:
@@ -102,7 +134,7 @@ def replan(office: Office, seconds: float = 4.0, seed: int = 1) -> Plan:
     rules, meetings = Rules(office, crews), Meetings(office, crews)
     kept = placed_of(rules, office.before or Plan())
     start = Insertion(rules, meetings, kept).run()
-    improver = Improver(rules, meetings, _cap(rules, start), None, seed)
+    improver = Improver(rules, Nearby(rules, meetings), _cap(rules, start), seed)
     return plan_of(rules, improver.run(start, until))
 
 

@@ -12,7 +12,14 @@ from ibis.expr.types import Table
 
 from exchange.errors import InvalidInputError, LimitExceededError
 from exchange.reconcile import explain, held, row
-from exchange.reconcile.compare import judged, limits_table
+from exchange.reconcile.compare import (
+    Verdict,
+    judged_at_once,
+    judged_later,
+    keyed,
+    limits_table,
+    verdict_name,
+)
 from exchange.reconcile.engine.protocol import Engine, Source
 from exchange.reconcile.key import MAX_ITEMS, MAX_SECTIONS
 from exchange.reconcile.pair import alone, nearest, same_instant, single, without
@@ -44,6 +51,11 @@ class Compared:
     def all_differences(self) -> Table:
         """What differs, each with its cause."""
         return readable(self.differences, self.sections, self.units)
+
+    def verdicts(self) -> Table:
+        """How many pairs and single rows have which verdict."""
+        counted = self.pairs.group_by("verdict").agg(rows=self.pairs.count())
+        return counted.mutate(verdict=verdict_name(counted.verdict))
 
     def bias(self) -> Table:
         """Bias per item and window."""
@@ -113,7 +125,7 @@ class _Given:
 
 def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Table) -> Table:
     """Every pair and single row, judged. Rows that meet at once are written once; the rest is small as a rule."""
-    met = engine.keep("met", judged(same_instant(left, right), given.limits, terms.mixed))
+    met = engine.keep("met", judged_at_once(same_instant(left, right), given.limits))
     left, right = (engine.keep(f"alone_{which}", alone(met, which)) for which in _SIDES)
     near = engine.keep("near", nearest(left, right, terms.pairing, mixed=False))
     left = engine.keep("left_over", without(left, near, "left"))
@@ -122,9 +134,9 @@ def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Tab
     singles = [
         single(without(rows, across, which), which) for which, rows in zip(_SIDES, (left, right), strict=True)
     ]
-    later = judged(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
-    found = met.filter(met.left_key.notnull(), met.right_key.notnull())
-    return engine.name("pairs", found.union(engine.keep("later", later)))
+    later = judged_later(reduce(Table.union, [near, across, *singles]), given.limits, terms.mixed)
+    found = met.filter(met.verdict < Verdict.LEFT_ONLY.number)
+    return engine.name("pairs", keyed(found.union(engine.keep("later", later))))
 
 
 def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table]:

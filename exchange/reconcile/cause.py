@@ -46,6 +46,12 @@ TITLES: Final[dict[Cause, tuple[str, str]]] = {
 
 def told(cause: Cause, evidence: float | None, name: str = "") -> str:
     """One line on a cause in Chinese and English; `name` is the item or section that `evidence` numbers."""
+    zh, en = said(cause, evidence, name)
+    return f"{zh}。 {en}."
+
+
+def said(cause: Cause, evidence: float | None, name: str = "") -> tuple[str, str]:
+    """The same, each language by itself."""
     number = 0.0 if evidence is None else evidence
     zh, en = {
         Cause.UNIT: _unit(number),
@@ -68,7 +74,7 @@ def told(cause: Cause, evidence: float | None, name: str = "") -> str:
         Cause.TRUE: ("未发现数据差错", "no fault in the data was found"),
     }[cause]
     title_zh, title_en = TITLES[cause]
-    return f"{title_zh}：{zh}。 {title_en}: {en}."
+    return f"{title_zh}：{zh}", f"{title_en}: {en}"
 
 
 def _unit(factor: float) -> tuple[str, str]:

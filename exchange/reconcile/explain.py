@@ -17,7 +17,7 @@ from exchange.reconcile.cause import Cause
 from exchange.reconcile.compare import Verdict
 from exchange.reconcile.held import HELD
 from exchange.reconcile.key import series_of
-from exchange.reconcile.pair import LEFT, RIGHT
+from exchange.reconcile.pair import PAIR
 from exchange.reconcile.terms import Causes, Terms
 from exchange.reconcile.window import window_of
 
@@ -74,7 +74,7 @@ def chosen(held: Sequence[Table]) -> Table:
 
 def differing(pairs: Table) -> Table:
     """Pairs that disagree, and rows without a partner."""
-    return pairs.filter(pairs.verdict.isin([Verdict.DISAGREE, Verdict.LEFT_ONLY, Verdict.RIGHT_ONLY]))
+    return pairs.filter(pairs.verdict >= Verdict.DISAGREE.number)
 
 
 def explained(
@@ -91,7 +91,7 @@ def explained(
     found = found.left_join(runs, "key").drop("key_right").left_join(filled, "key").drop("key_right")
     found = found.left_join(causes, ["series", "window"]).drop("series_right", "window_right")
     found = found.left_join(shares, ["series", "window"]).drop("series_right", "window_right")
-    disagrees = found.verdict == Verdict.DISAGREE.value
+    disagrees = found.verdict == Verdict.DISAGREE.number
     alone = ~disagrees
     ways = (
         (found.twice.notnull(), Cause.DUPLICATE, ibis.null("float64"), ibis.literal(_DUPLICATE)),
@@ -101,11 +101,9 @@ def explained(
         (alone, Cause.MISSING, ibis.null("float64"), ibis.literal(1.0)),
     )
     return found.select(
-        *LEFT,
-        *RIGHT,
+        *PAIR,
         "key",
         "detection",
-        "deviation",
         "verdict",
         cause=ibis.cases(*((test, named) for test, named, _, _ in ways), else_=Cause.TRUE.value),
         evidence=ibis.cases(*((test, number) for test, _, number, _ in ways), else_=ibis.null("float64")),

@@ -17,23 +17,26 @@ from ibis.expr.types import IntegerValue, Table
 from exchange.reconcile.key import MANUAL, mode_of, seconds_of, series_of
 from exchange.reconcile.terms import Pairing
 
-_CARRIED: Final = ("key", "value", "amount", "unit_number", "detection")
+_KEPT: Final = ("key", "value", "amount", "unit_number")
+_CARRIED: Final = (*_KEPT, "detection")
 LEFT: Final = tuple(f"left_{name}" for name in _CARRIED)
 RIGHT: Final = tuple(f"right_{name}" for name in _CARRIED)
+PAIR: Final = tuple(f"{which}_{name}" for which in ("left", "right") for name in _KEPT)
+"""What stays of a pair: both keys, values as published, amounts in the item's unit, units."""
 
 
 def same_instant(left: Table, right: Table) -> Table:
-    """(1): LEFT and RIGHT of every row of both sides; one half is null where a row stands alone."""
-    ours = left.rename({f"left_{name}": name for name in _CARRIED})
-    theirs = right.rename({f"right_{name}": name for name in _CARRIED})
+    """(1): every row of both sides, columns left_… and right_…; one half is null where a row stands alone."""
+    ours = left.rename("left_{name}")
+    theirs = right.rename("right_{name}")
     return ours.outer_join(theirs, ours.left_key == theirs.right_key)
 
 
 def alone(met: Table, which: str) -> Table:
-    """One side's rows that stand alone: its half, under plain names."""
+    """One side's rows that stand alone: its half, under plain names; the pair's detection limit is its own."""
     other = "right" if which == "left" else "left"
     chosen = met.filter(met[f"{other}_key"].isnull())
-    return chosen.select(**{name: chosen[f"{which}_{name}"] for name in _CARRIED})
+    return chosen.select("detection", **{name: chosen[f"{which}_{name}"] for name in _KEPT})
 
 
 def nearest(left: Table, right: Table, pairing: Pairing, mixed: bool) -> Table:

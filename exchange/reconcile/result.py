@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import StringValue, Table
 
+from exchange.reconcile.compare import deviation, verdict_name
 from exchange.reconcile.key import MANUAL, item_of, mode_of, seconds_of, section_of, series_of
 
 EXPLAINED = ("cause", "evidence", "confidence")
@@ -35,8 +36,8 @@ def readable(rows: Table, sections: Table, units: Table) -> Table:
         right_value=found.right_value,
         right_unit=found.right_unit,
         right_amount=found.right_amount,
-        deviation=found.deviation,
-        verdict=found.verdict,
+        deviation=deviation(found),
+        verdict=verdict_name(found.verdict),
         **{name: found[name] for name in extra},
     )
 

@@ -10,7 +10,6 @@ import ibis
 from ibis.expr.types import BooleanValue, FloatingValue, IntegerValue, Table
 
 from exchange.reconcile.compare import Verdict
-from exchange.reconcile.key import seconds_of, series_of
 from exchange.reconcile.terms import Causes
 
 _DECIMALS: Final = 4
@@ -55,7 +54,7 @@ def filled_rows(differing: Table, causes: Causes) -> Table:
         return ((one - limit).abs() <= limit * 1e-6) | ((one - limit / 2).abs() <= limit * 1e-6)
 
     found = differing.filter(
-        differing.verdict == Verdict.DISAGREE.value,
+        differing.verdict == Verdict.DISAGREE.number,
         limit > 0,
         (filled(a) & (b > limit * causes.fill)) | (filled(b) & (a > limit * causes.fill)),
     )
@@ -65,18 +64,14 @@ def filled_rows(differing: Table, causes: Causes) -> Table:
 def twice_fed(singles: Table, pairs: Table, which: str, causes: Causes) -> Table:
     """key of rows without a partner whose very value stands beside them in the same series of the same side."""
     own, value = f"{which}_key", f"{which}_amount"
-    alone = singles.filter(singles[own].notnull())
-    alone = alone.select("key", amount=alone[value], series=series_of(alone[own]), at=seconds_of(alone[own]))
-    wide = causes.duplicate
-    around = reduce(Table.union, [alone.mutate(bin=alone["at"] // wide + step) for step in (-1, 0, 1)])
-    beside = pairs.filter(pairs[own].notnull())
-    beside = beside.select(
-        amount=beside[value], series=series_of(beside[own]), beside=seconds_of(beside[own])
-    )
-    beside = beside.mutate(bin=beside.beside // wide)
-    met = around.join(beside, ["series", "bin", "amount"])
+    # bins of a power of two seconds are the key without its lowest bits; keys of other series are farther than any gap
+    bits = ibis.literal((causes.duplicate - 1).bit_length(), "int32")
+    alone = singles.filter(singles[own].notnull()).select("key", amount=value, at=own)
+    around = reduce(Table.union, [alone.mutate(bin=(alone["at"] >> bits) + step) for step in (-1, 0, 1)])
+    beside = pairs.filter(pairs[own].notnull()).select(amount=value, beside=own)
+    met = around.join(beside.mutate(bin=beside.beside >> bits), ["bin", "amount"])
     apart: IntegerValue = (met["at"] - met.beside).abs()
-    return met.filter(apart > 0, apart <= wide).select("key").distinct()
+    return met.filter(apart > 0, apart <= causes.duplicate).select("key").distinct()
 
 
 def rounded(rows: Table, causes: Causes) -> Table:

@@ -24,7 +24,7 @@ def suspect_rows(pairs: Table, suspects: Table, terms: Terms) -> Table:
         left=rows.left_amount,
         right=rows.right_amount,
         detection=rows.detection,
-        disagrees=rows.verdict == Verdict.DISAGREE.value,
+        disagrees=rows.verdict == Verdict.DISAGREE.number,
     )
 
 

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from exchange.reconcile.key import AUTOMATIC, MANUAL, packed
+from exchange.reconcile.key import AUTOMATIC, MANUAL, of_instant, of_item, of_mode, of_section
 from exchange.reconcile.terms import Terms
 
 OBSERVED: Final = ibis.schema(
@@ -58,23 +58,24 @@ def units_table(terms: Terms) -> pa.Table:
 
 
 def side(rows: Table, sections: Table, code: str, units: Table, terms: Terms, datums: Table | None) -> Table:
-    """key, value (as published), amount (harmonised), unit_number, detection (in the item's unit, or null).
+    """key, value and detection (as published; the latter may be null), unit_number, and shift where there are `datums`.
 
     `code` is the crosswalk's column with this side's codes. Rows of other sections, items, units and flags drop out.
     """
     valid = rows.filter(rows.data_flag.isin(terms.pairing.valid_flags), rows.value.notnull())
-    found = valid.join(sections, valid.section_code == sections[code])
-    found = found.join(units, ["item_code", "unit"])
-    shift = ibis.literal(0.0)
+    # what the key takes from the small tables is shifted there, not once a row
+    places = sections.select(code, place=of_section(sections.section))
+    kinds = units.mutate(kind=of_item(units.item))
+    found = valid.join(places, valid.section_code == places[code]).join(kinds, ["item_code", "unit"])
+    extra = {}
     if datums is not None:
         found = found.left_join(datums, ["section_code", "datum"])
-        shift = ibis.coalesce(found["shift"], 0.0)
-    mode = ibis.ifelse(found.monitoring_mode == "automatic", AUTOMATIC, MANUAL).cast("int64")
-    seconds = found.sampled_at.epoch_seconds().cast("int64")
+        extra = {"shift": ibis.coalesce(found["shift"], 0.0)}
+    mode = ibis.ifelse(found.monitoring_mode == "automatic", of_mode(AUTOMATIC), of_mode(MANUAL))
     return found.select(
-        key=packed(found.section, found.item, mode, seconds),
+        key=found.place | found.kind | mode | of_instant(found.sampled_at),
         value=found.value,
-        amount=found.value * found.factor + shift,
         unit_number=found.unit_number,
-        detection=found.detection_limit * found.factor,
+        detection=found.detection_limit,
+        **extra,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +14,20 @@ import pyarrow.parquet as pq
 from exchange.client import Filter
 from exchange.client.query import read_rows
 from exchange.client.session import Session
+
+if TYPE_CHECKING:
+    from exchange.client import Client
+
+BATCHES: Final = pa.schema(
+    [
+        ("batch", pa.string()),
+        ("object", pa.string()),
+        ("rows", pa.int64()),
+        ("accepted", pa.int64()),
+        ("contract", pa.string()),
+        ("recorded_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +67,19 @@ def fetched(
     assert rows.statement is not None
     assert rows.tree_size is not None
     return Fetched(target, rows.tree_size, rows.statement)
+
+
+def batches_of(client: Client, dataset: str) -> pa.Table:
+    """What a hub has of a dataset, a row a batch (schema BATCHES); another hub's from the copy of its ledger."""
+    rows: list[dict[str, Any]] = [
+        {
+            "batch": each.id,
+            "object": each.object,
+            "rows": each.verdict.rows,
+            "accepted": each.verdict.accepted,
+            "contract": each.contract,
+            "recorded_at": each.recorded_at.ToDatetime(tzinfo=UTC),
+        }
+        for each in client.batches(dataset)
+    ]
+    return pa.Table.from_pylist(rows, BATCHES)

@@ -15,6 +15,7 @@ from exchange.contract.document import read_document
 from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import Contract
 from exchange.errors import MalformedError
+from exchange.reconcile.key import MAX_UNITS
 
 CONTRACT: Final = "boundary-comparison"
 _PROPERTY: Final = "comparison"
@@ -136,6 +137,8 @@ def _item(given: Mapping[str, Any]) -> Item:
     bands = tuple(Band(upto, float(share)) for upto, share in given["relative"])
     if not bands or bands[-1].upto is not None:
         raise ValueError(f"{given['item']}: the last band has no end")
+    if len(given.get("units", {})) >= MAX_UNITS:
+        raise ValueError(f"{given['item']}: more than {MAX_UNITS} units")
     limits = [None if given.get(name) is None else float(given[name]) for name in ("class_ii", "class_iv")]
     return Item(
         code=given["item"],

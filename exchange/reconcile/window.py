@@ -38,7 +38,7 @@ def windows(pairs: Table, terms: Terms) -> Table:
     ratio = ibis.ifelse(usable, b / ibis.ifelse(usable, a, 1.0), None).ln()
     counted = rows.group_by("series", "window").agg(
         pairs=(b - a).count(),
-        **{f"n_{each.value}": (rows.verdict == each.value).sum() for each in Verdict},
+        **{f"n_{each.value}": (rows.verdict == each.number).sum() for each in Verdict},
         left_mean=a.mean(),
         right_mean=b.mean(),
         bias=(b - a).mean(),

@@ -22,10 +22,12 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exchange.errors import HechuanError, InvalidInputError
+from stewards.compare.difference import ask_kept, kept, title_of
 from stewards.deadline import alerts
 from stewards.hook import HubHook
 from stewards.objection import object_to
-from stewards.page.gather import SHOWN_ROWS, FeedState, batch_now, feeds_now, referrals_now
+from stewards.page.gather import SHOWN_ROWS, batch_now, feeds_now, referrals_now
+from stewards.page.todo import tasks
 from stewards.page.words import language_of, words_in
 from stewards.quality.pages import BATCH, STYLES, WINDOW, directory_of
 from stewards.settings import load_settings
@@ -57,17 +59,28 @@ def home(request: Request, lang: Language = None) -> HTMLResponse:
     """What to do next, every dataset, what is in quarantine."""
     settings = load_settings()
     feeds = feeds_now(settings, datetime.now(UTC))
-    told, open_ones = alerts(settings.pages)[:20], referrals_now(settings)
+    compared, referrals = kept(settings.pages), referrals_now(settings)
     return _page(
         request,
         lang,
         "home.html",
         feeds=feeds,
-        alerts=told,
-        tasks=list(_tasks(feeds)),
-        referrals=open_ones,
+        alerts=alerts(settings.pages)[:20],
+        tasks=list(tasks(feeds, compared, referrals)),
+        referrals=referrals,
+        compared=compared,
         docs={each.dataset: _docs(settings.pages, each.dataset) for each in feeds},
     )
+
+
+@app.get("/differences")
+def differences(request: Request, kind: str, name: str, lang: Language = None) -> HTMLResponse:
+    """One comparison: what differs, side by side, each with its cause."""
+    settings = load_settings()
+    found = _compared(settings.pages, kind, name)
+    subject = f"{kind}:{name}"
+    open_one = next((each for each in referrals_now(settings) if each["subject"] == subject), None)
+    return _page(request, lang, "differences.html", found=found, title_of=title_of, open_one=open_one)
 
 
 @app.get("/batch")
@@ -88,15 +101,8 @@ def batch(
     return _page(request, lang, "batch.html", found=found, docs=docs, shown=SHOWN_ROWS)
 
 
-@app.post("/objection")
-def objection(
-    request: Request,
-    dataset: Annotated[str, Form(max_length=200)],
-    id: Annotated[str, Form(max_length=80)],
-    user: Annotated[BaseUser, Depends(get_user)],
-    lang: Language = None,
-) -> Response:
-    """The one button: send a 数据异议 about a batch to its publisher. For users who may start validations."""
+def _sender(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> BaseUser:
+    """Somebody who may start validations, at a form of the page itself."""
     if request.headers.get("origin", "") != f"{request.url.scheme}://{request.url.netloc}":
         raise HTTPException(403, "this form is sent from the page itself")
     details = DagDetails(id=_GATE)
@@ -104,14 +110,44 @@ def objection(
         method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user
     ):
         raise HTTPException(403, "your role may look, not send")
+    return user
+
+
+Sender = Annotated[BaseUser, Depends(_sender)]
+
+
+@app.post("/objection")
+def objection(
+    request: Request,
+    dataset: Annotated[str, Form(max_length=200)],
+    id: Annotated[str, Form(max_length=80)],
+    user: Sender,
+    lang: Language = None,
+) -> Response:
+    """The one button: send a 数据异议 about a batch to its publisher."""
     settings = load_settings()
     found = batch_now(settings, dataset, id)
     if found is None:
         raise HTTPException(404, "there is no such batch")
     with HubHook(settings.connection_of(dataset)).get_conn() as client:
         object_to(client, dataset, id, found.findings or found.broken_rules(), user.get_name())
-    query = urlencode({"dataset": dataset, "id": id, "lang": lang or ""})
-    return Response(status_code=303, headers={**_HEADERS, "Location": f"{_root(request)}/batch?{query}"})
+    return _back(request, "batch", dataset=dataset, id=id, lang=lang or "")
+
+
+@app.post("/objection/differences")
+def objection_to_differences(
+    request: Request,
+    kind: Annotated[str, Form(max_length=80)],
+    name: Annotated[str, Form(max_length=80)],
+    user: Sender,
+    lang: Language = None,
+) -> Response:
+    """The same button about what a comparison found."""
+    settings = load_settings()
+    found = _compared(settings.pages, kind, name)
+    with HubHook(found["connection"]).get_conn() as client:
+        ask_kept(client, settings.pages, kind, name, user.get_name())
+    return _back(request, "differences", kind=kind, name=name, lang=lang or "")
 
 
 @app.get("/pages/{jurisdiction}/{agency}/{contract}/{name}")
@@ -131,6 +167,18 @@ def styles() -> Response:
     return _file(load_settings().pages / STYLES)
 
 
+def _compared(pages: Path, kind: str, name: str) -> dict[str, Any]:
+    found = next((each for each in kept(pages) if (each["kind"], each["name"]) == (kind, name)), None)
+    if found is None:
+        raise HTTPException(404, "there is no such comparison, or it has not run yet")
+    return found
+
+
+def _back(request: Request, page: str, **query: str) -> Response:
+    location = f"{_root(request)}/{page}?{urlencode(query)}"
+    return Response(status_code=303, headers={**_HEADERS, "Location": location})
+
+
 def _docs(pages: Path, dataset: str) -> list[str]:
     """The pages of Data Docs that a dataset has."""
     place = directory_of(pages, dataset)
@@ -141,25 +189,6 @@ def _file(path: Path) -> Response:
     if not path.is_file():
         raise HTTPException(404)
     return FileResponse(path, headers=_HEADERS)
-
-
-def _tasks(feeds: list[FeedState]) -> Any:
-    """The list at the top: the gravest first."""
-    for feed in feeds:
-        if feed.error:
-            yield {"what": "unreachable", "feed": feed, "batch": None}
-    for what, decision in (
-        ("act_refer", "refer"),
-        ("act_quarantine", "quarantined"),
-        ("act_waiting", "waiting"),
-    ):
-        for feed in feeds:
-            for each in feed.batches:
-                if each.decision == decision:
-                    yield {"what": what, "feed": feed, "batch": each}
-    for feed in feeds:
-        if feed.late:
-            yield {"what": "act_late", "feed": feed, "batch": None}
 
 
 def _page(request: Request, lang: str | None, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -175,6 +204,9 @@ def _root(request: Request) -> str:
     return str(request.scope.get("root_path", ""))
 
 
-def _local(moment: datetime | None) -> str:
-    """For people: the mainland's time."""
-    return "" if moment is None else f"{moment.astimezone(_ZONE):%Y-%m-%d %H:%M}"
+def _local(moment: datetime | str | None) -> str:
+    """For people: the mainland's time. Text is an instant in ISO 8601."""
+    if not moment:
+        return ""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{at.astimezone(_ZONE):%Y-%m-%d %H:%M}"

@@ -16,8 +16,9 @@ from exchange.contract.model import Contract
 from exchange.errors import HechuanError
 from exchange.ids import DatasetId
 from stewards.hook import HubHook
+from stewards.options import Feed
 from stewards.quality.measure import hours_of
-from stewards.settings import Feed, Settings
+from stewards.settings import Settings
 
 if TYPE_CHECKING:
     from exchange.client import Client
@@ -124,7 +125,7 @@ def _one(batch: Any, decision: int) -> Landed:
 def referrals_now(settings: Settings) -> list[Mapping[str, Any]]:
     """Open referrals of every steward's agency, the nearest deadline first, with the working days that are left."""
     found: dict[str, Mapping[str, Any]] = {}
-    for connection in dict.fromkeys(feed.connection for feed in settings.feeds):
+    for connection in settings.connections:
         try:
             with HubHook(connection).get_conn() as client:
                 listed = list(list_referrals(client))
@@ -133,15 +134,16 @@ def referrals_now(settings: Settings) -> list[Mapping[str, Any]]:
         for each in listed:
             found[each.id] = {
                 "id": each.id,
+                "subject": each.subject,
                 "title": each.title,
                 "handler": each.handler,
                 "issuer": each.issuer,
                 "state": wire.referral_state(each).value,
-                "due_at": wire.instant(each.deadline),
+                "due_at": wire.instant(each.deadline) if each.HasField("deadline") else None,
                 "days_left": each.days_left,
                 "overdue": each.overdue,
             }
-    return sorted(found.values(), key=lambda each: each["due_at"])
+    return sorted(found.values(), key=lambda each: (each["due_at"] is None, each["due_at"]))
 
 
 def batch_now(settings: Settings, dataset: str, batch: str) -> BatchState | None:

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from exchange.contract.model import Classification, Contract, Sla
-from stewards.settings import Tolerance
+from stewards.options import Tolerance
 
 _UNITS: Final = {"s": 1 / 3600, "m": 1 / 60, "h": 1, "d": 24, "y": 24 * 365.25}
 _DECILES: Final = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.contract.model import Kind, Rule, Severity
+from stewards.options import Tolerance
 from stewards.quality.suite import Expected
-from stewards.settings import Tolerance
 
 if TYPE_CHECKING:
     import pandas as pd

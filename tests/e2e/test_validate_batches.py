@@ -27,7 +27,7 @@ CODES = tuple(code for code in monitoring_sections()["section_code"].to_pylist()
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A hub, the department that publishes, the joint office as steward, and its Airflow."""
+    """A hub, the department that publishes, the joint office as steward, and the steward's Airflow."""
 
     hub: HubProcess
     owner: Client
@@ -45,15 +45,14 @@ class Office:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     root = tmp_path_factory.mktemp("office")
-    hub = HubProcess(root, "500000", ["--stewards", "joint-office"])
-    with hub:
-        homes = [hub.enroll(name) for name in ("ecology", "joint-office")]
-        home = AirflowHome(
-            root / "airflow",
-            {"hechuan_default": homes[1]},
-            {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"},
-        )
-        with connect(homes[0]) as owner, connect(homes[1]) as steward, Dags(home) as dags:
+    names = ("ecology", "joint-office")
+    homes = [root / f"agency-500000-{name}" for name in names]
+    feeds = {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"}
+    airflow = AirflowHome(root / "airflow", {"hechuan_default": homes[1]}, feeds)
+    with Dags(airflow) as dags, HubProcess(root, "500000", ["--stewards", "joint-office"]) as hub:
+        for name in names:
+            hub.enroll(name)
+        with connect(homes[0]) as owner, connect(homes[1]) as steward:
             yield Office(hub, owner, steward, dags)
 
 

@@ -34,6 +34,7 @@ class DuckEngine:
             "memory_limit": f"'{memory >> 20} MiB'",
             "temp_directory": "'" + str(spill).replace("'", "''") + "'",
             "preserve_insertion_order": "false",
+            "enable_progress_bar": "false",
         }
         if threads:
             settings["threads"] = str(threads)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -52,9 +52,11 @@ def state(pristine: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine, tmp_path / "state"))
 
 
-def checked(state: Path, sweep: bool = False, grace: float = 3600) -> Report:
+def checked(state: Path, sweep: bool = False, grace: float = 3600, kept: Iterable[str] = ()) -> Report:
     with closing(open_ledger(Store(), state)) as ledger, closing(open_objects(Store(), state)) as objects:
-        return check(ledger, objects, [LOG], record_of, sweep=sweep, grace=timedelta(seconds=grace))
+        return check(
+            ledger, objects, [LOG], record_of, sweep=sweep, grace=timedelta(seconds=grace), kept=kept
+        )
 
 
 def file_of(state: Path, data: bytes) -> Path:
@@ -145,6 +147,8 @@ def test_orphans_are_swept_past_their_grace(state: Path) -> None:
     assert report.clean
     orphans = tuple(sorted(digest_of(data) for data in (b"old", LARGE + b"old")))
     assert (report.orphans, report.recent) == (orphans, 2)
+    assert old.exists()
+    checked(state, sweep=True, kept=orphans)
     assert old.exists()
     checked(state, sweep=True)
     assert not old.exists()

@@ -123,6 +123,16 @@ def test_small_and_large_parts_come_in_one_call(make: Callable[..., Side]) -> No
     assert side.mirror.fill(side.peer, WANTED) == 0
 
 
+def test_what_is_not_mirrored_any_more_is_looked_at_again(make: Callable[..., Side]) -> None:
+    """Once the agreement has ended it may have been swept."""
+    side = make(SMALL, LARGE)
+    side.mirror.fill(side.peer, WANTED)
+    side.store.delete(digest_of(side.peer.objects.popitem()[1]))
+    assert side.mirror.complete(DATASET)
+    side.mirror.keep_to([])
+    assert not side.mirror.complete(DATASET)
+
+
 def test_many_parts_take_several_calls(make: Callable[..., Side]) -> None:
     side = make(*[20] * 300)
     assert side.mirror.fill(side.peer, WANTED) == 300 * 20

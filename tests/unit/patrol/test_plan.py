@@ -80,6 +80,14 @@ BROKEN = [
     ("together", [Tour("C", 0, (Stop("R1", 30),))]),
     ("together", [Tour("C", 0, (Stop("R1", 30),)), Tour("S", 0, (Stop("R1", 31),))]),
     ("apart", [Tour("C", 0, (Stop("R6", 30),)), Tour("C", 1, (Stop("R6", 30),))]),
+    (
+        "pair",
+        [
+            Tour("C", 0, (Stop("R1", 30), Stop("R7", 120))),
+            Tour("S", 0, (Stop("R1", 30),)),
+            Tour("Z", 0, (Stop("R7", 120),)),
+        ],
+    ),
 ]
 
 
@@ -91,8 +99,9 @@ def test_every_rule_is_checked(rules: str, tours: list[Tour]) -> None:
             reach("R4", skills=frozenset({"boat"})),
             reach("R5", closed=frozenset({3})),
             reach("R6", apart=3),
+            reach("R7", CQ, SC),
         ],
-        [*BOTH.teams, team("F", far=10)],
+        [*BOTH.teams, team("F", far=10), team("Z", SC)],
     )
     assert {breach.rule for breach in breaches(strict, Plan(tuple(tours)))} == set(rules.split())
 

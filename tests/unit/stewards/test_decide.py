@@ -13,7 +13,8 @@ from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import Severity
 from exchange.errors import ConflictError
 from stewards.look import Landed
-from stewards.settings import Settings, Watch
+from stewards.options import Watch
+from stewards.settings import Settings
 from stewards.trigger import Cursor
 from stewards.validate import agree, decide
 

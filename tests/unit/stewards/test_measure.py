@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from exchange.contract.load import load_contract, shipped_contracts
+from stewards.options import Tolerance
 from stewards.quality.measure import Earlier, Looked, measures_of, unknown_references
 from stewards.quality.window import compile_window, said_of, wording_of
-from stewards.settings import Tolerance
 
 CONTRACT = next(c for c in map(load_contract, shipped_contracts()) if c.ref.name == "water-quality")
 NOON = datetime(2026, 3, 19, 12, tzinfo=UTC)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import InvalidInputError
+from stewards.options import Feed, Tolerance
 from stewards.quality.suite import suite_digest
-from stewards.settings import Feed, Settings, Tolerance, load_settings
+from stewards.settings import Settings, load_settings
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Settings:

@@ -168,7 +168,7 @@ def test_unknown_algorithms(name: str) -> None:
         ("ecdsa-p256", b""),
         ("ecdsa-p256", b"\0"),
         ("ecdsa-p256", b"\4" + b"\1" * 64),
-        ("ecdsa-p256", b"\2" + KEYS["ecdsa-p256"].verify_key.public[1:33]),
+        pytest.param("ecdsa-p256", b"\2" + KEYS["ecdsa-p256"].verify_key.public[1:33], id="compressed"),
         ("ml-dsa-44", b"x" * 1311),
         ("ml-dsa-65", b"x" * 1951),
     ],
@@ -238,6 +238,7 @@ def _pem(private: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey, password: bytes
         (_pem(ed25519.Ed25519PrivateKey.generate(), b"secret"), MalformedError),
         (_pem(rsa.generate_private_key(65537, 2048), None), InvalidInputError),
     ],
+    ids=["empty", "no key", "cut", "encrypted", "rsa"],
 )
 def test_pem_that_is_refused(pem: bytes, error: type[HechuanError]) -> None:
     with pytest.raises(error):
