@@ -168,6 +168,13 @@ def _add_members(
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+    _add_statements(application, federated, gate, server)
+
+
+def _add_statements(
+    application: Application, federated: Federated, gate: Gate, server: grpc.aio.Server
+) -> None:
+    """Referrals, settlements, reports: what several agencies sign."""
     referral = ReferralServicer(
         gate,
         federated.referrals,

@@ -58,10 +58,10 @@ from exchange.report.period import Period
 from exchange.report.scope import Scope
 from exchange.report.signing import check_files, read_files
 from exchange.report.trace import traced
-from exchange.report.write import forms
 from exchange.review.case import State as Reviewed
 from exchange.settlement.case import State
 from exchange.trust.envelope import Envelope
+from tests.airflows import AirflowHome, Dags
 from tests.e2e.test_two_hubs import eventually
 from tests.months import (
     A_RIGHT,
@@ -170,9 +170,12 @@ def made(month: Month) -> Made:
 
 
 @pytest.fixture(scope="module")
-def files(made: Made) -> Mapping[str, bytes]:
-    """Its forms."""
-    return forms(made)
+def files(month: Month, made: Made) -> Mapping[str, bytes]:
+    """What one command writes as of that moment."""
+    home, target = month.office.profile.home.root, month.scope.parent / "report"
+    moment = made.report.as_of.isoformat()
+    hechuan("report", "make", month.scope, "2026-03", "--home", home, "--as-of", moment, "-o", target)
+    return {path.name: path.read_bytes() for path in target.iterdir()}
 
 
 def test_the_golden_month(made: Made) -> None:
@@ -288,22 +291,30 @@ def test_in_english(made: Made, tmp_path: Path) -> None:
     assert "off target: upstream pays" in words
 
 
-def test_one_command_and_the_same_bytes_twice(
-    month: Month,
-    made: Made,
-    files: Mapping[str, bytes],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+def test_one_command(
+    month: Month, made: Made, files: Mapping[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = month.office.profile.home.root
-    again = ("--home", home, "--as-of", made.report.as_of.isoformat(), "-o", tmp_path / "report")
-    hechuan("report", "make", month.scope, "2026-03", *again)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()} == files
     assert set(files) == {f"report.{kind}" for kind in ("json", "pdf", "docx", "xlsx", "html")}
-    hechuan("trace", tmp_path / "report" / "report.json", "problems.510000.overdue", "--home", home)
+    assert files["report.json"] == made.report.to_bytes()
+    document, home = month.scope.parent / "report" / "report.json", month.office.profile.home.root
+    hechuan("report", "show", document)
+    assert "flux.SC-SHANGHEBA.w21003" in capsys.readouterr().out
+    hechuan("trace", document, "problems.510000.overdue", "--home", home)
     said = capsys.readouterr().out
     assert "500000/joint-office" in said
     assert "ed25519" in said
+
+
+@pytest.mark.airflow
+def test_the_dag_makes_the_same_bytes(
+    month: Month, made: Made, files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    listed = f'[[reports]]\nname = "tongbo"\nscope = "{month.scope}"\n'
+    homes = {"hechuan_default": month.office.profile.home.root}
+    with Dags(AirflowHome(tmp_path / "airflow", homes, {}, listed)) as dags:
+        [found] = dags.returned("report_month", "make", period="2026-03", as_of=made.report.as_of.isoformat())
+    assert found["digest"] == made.report.digest
+    assert {path.name: path.read_bytes() for path in Path(found["directory"]).iterdir()} == files
 
 
 def test_reviewed_signed_by_both_and_corrected(
@@ -347,7 +358,6 @@ def test_reviewed_signed_by_both_and_corrected(
     row = values(A_RIGHT, MARCH[:1], w21003=(0.50,))
     month.right.publish("water-quality", pa.Table.from_pylist(row), kind=Kind.CORRECTION)
     eventually(lambda: len(list(month.office.batches(f"{RIGHT}/water-quality"))) == 2)
-    hechuan("report", "verify", written / "report.json", *plans)
     hechuan("report", "erratum", written / "report.json", begun.id, "-o", corrected, *plans)
     # (0.50 + 1.10 + 1.25) / 3 = 0.95: on target, better than 2025's IV, so +100 in place of −100
     erratum = Report.parse((corrected / "report.json").read_bytes())

@@ -22,7 +22,7 @@ def map_chart(facts: Facts, language: str) -> Picture:
     """Marks and colours are classes; of many sections only those off target are named."""
     surveyed = _surveyed(facts)
     rivers = _rivers(facts)
-    height = 4.4 if surveyed else 1.3 + 0.95 * len(rivers)
+    height = 4.4 if surveyed else 1.3 + (0.95 if len(facts.states) <= _TOLD else 0.6) * len(rivers)
     return picture(
         lambda axes: _draw(axes, facts, surveyed or _along(facts), not surveyed, language), 9.2, height
     )
