@@ -99,6 +99,12 @@ GOOD: Final[dict[str, Row]] = {
         "penalty_yuan": "0", "compensation_yuan": "3000", "transferred_to": "public-security",
         "transferred_on": "2026-03-03", "evidence_digest": _DIGEST, "status": "transferred",
     },
+    "patrol-plan": {
+        "team_code": "LP-1", "reach_code": "TB-01", "starts_at": "2026-06-02T09:10:00+08:00", "minutes": "90",
+        "team_name": "梁平一队", "reach_name": "上河坝", "river_name": "铜钵河", "risk": "0.8",
+        "partner_code": "510000", "side_code": "500000", "is_joint": "true", "joint_number": "0f0f0f0f-TB-01-20260602",
+        "plan_digest": _DIGEST,
+    },
     "patrol-record": {
         "patrol_code": "CQ-XH-20260319-001", "reach_code": "CQ-TB-01", "county_code": "500155",
         "chief_level": "county", "role": "chief", "patroller_name": "示例",
@@ -340,6 +346,19 @@ WRONG: Final[dict[str, dict[str, Row]]] = {
         "identity_not_masked": {"party_id_masked": "500118000000000034"},
         "before_the_ban": {"discovered_at": "2020-12-31T23:59:59+08:00"},
         "fine_without_party": {"penalty_yuan": "1000", "party_kind": None},
+    },
+    "patrol-plan": {
+        "team_code.pattern": {"team_code": "梁平一队"},
+        "minutes.range": {"minutes": "0"},
+        "risk.range": {"risk": "1.1"},
+        "reach_without_risk": {"risk": None},
+        "longer_than_a_day": {"minutes": "481"},
+        "partner_code.pattern": {"partner_code": "511724"},
+        "joint_names_the_partner": {"partner_code": None},
+        "side_code.pattern": {"side_code": "500155"},
+        "plan_digest.pattern": {"plan_digest": "0f0f"},
+        "joint_names_its_number": {"joint_number": None},
+        "number_without_joint": {"is_joint": "false"},
     },
     "patrol-record": {
         "reach_code.reference": {"reach_code": "CQ-TB-09"},

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exchange.agreement.terms import Terms
 from exchange.contract.load import shipped_contracts
+from exchange.flow.accord import AccordBook
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
 from exchange.flow.catalog import Catalogue
@@ -70,6 +71,7 @@ class Application:
     referral_book: ReferralBook
     settlement_book: SettlementBook
     review_book: ReviewBook
+    accord_book: AccordBook
     appender: Appender
     statement_key: Signer
 
@@ -216,7 +218,8 @@ def build(directory: Path) -> Application:
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
     review_book = ReviewBook(ledger, settings.referral.refresh_seconds)
-    indexes = (referral_book.index, settlement_book.index, review_book.index)
+    accord_book = AccordBook(ledger, settings.referral.refresh_seconds)
+    indexes = referral_book.index, settlement_book.index, review_book.index, accord_book.index
     observe = _observer(keys, checks, book, *indexes)
     return Application(
         home=home,
@@ -233,6 +236,7 @@ def build(directory: Path) -> Application:
         referral_book=referral_book,
         settlement_book=settlement_book,
         review_book=review_book,
+        accord_book=accord_book,
         appender=_appender(home, settings, ledger, objects, clock, observe),
         statement_key=home.signer(home.statement_key, settings.keys.statement),
     )

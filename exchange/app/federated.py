@@ -169,6 +169,20 @@ class Federated:
             application.settings.limit.clock_skew_seconds,
         )
 
+    @cached_property
+    def accords(self) -> Statements:
+        """Moves of accords in."""
+        application = self._application
+        return Statements(
+            application.accord_book.index,
+            application.keys,
+            application.appender,
+            application.clock,
+            application.hub,
+            application.accord_book.judge,
+            application.settings.limit.clock_skew_seconds,
+        )
+
     def start(self) -> None:
         """Open links, and begin to list what can be found; returns at once."""
         self.links.start()
@@ -205,7 +219,7 @@ class Federated:
             replica,
             Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
-            (self.referrals, self.settlements, self.reviews),
+            (self.referrals, self.settlements, self.reviews, self.accords),
             application.book,
             self.notary,
             application.ledger,

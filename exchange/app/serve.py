@@ -23,6 +23,7 @@ from exchange.serve.federation import FederationServicer, Follower
 from exchange.serve.feed import Feed
 from exchange.serve.ledger import LedgerServicer
 from exchange.serve.member import EnrolmentServicer, MemberServicer
+from exchange.serve.patrol import PatrolServicer
 from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
 from exchange.serve.referral import ReferralServicer
@@ -41,6 +42,7 @@ from exchange.v1 import (
     federation_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    patrol_pb2_grpc,
     peer_pb2,
     peer_pb2_grpc,
     referral_pb2_grpc,
@@ -58,6 +60,7 @@ SERVICES = (
     "exchange.v1.FederationService",
     "exchange.v1.LedgerService",
     "exchange.v1.MemberService",
+    "exchange.v1.PatrolService",
     "exchange.v1.PeerService",
     "exchange.v1.ReferralService",
     "exchange.v1.SettlementService",
@@ -186,22 +189,29 @@ def _add_statements(
         application.settings.limit,
     )
     referral_pb2_grpc.add_ReferralServiceServicer_to_server(referral, server)
+    _add_agreed(application, federated, gate, server)
+
+
+def _add_agreed(application: Application, federated: Federated, gate: Gate, server: grpc.aio.Server) -> None:
     settlement = SettlementServicer(
         gate, federated.settlements, application.settlement_book, application.settings.limit
     )
     settlement_pb2_grpc.add_SettlementServiceServicer_to_server(settlement, server)
     report = ReportServicer(gate, federated.reviews, application.review_book, application.settings.limit)
     report_pb2_grpc.add_ReportServiceServicer_to_server(report, server)
+    patrol = PatrolServicer(gate, federated.accords, application.accord_book, application.settings.limit)
+    patrol_pb2_grpc.add_PatrolServiceServicer_to_server(patrol, server)
 
 
 def _moves(application: Application) -> Callable[[str], int | None]:
-    """Where a move stands, of an agreement, a referral, a settlement or a report."""
-    indexes = (
+    """Where a move stands, of an agreement or of a kind of statement."""
+    books = (
+        application.book,
         application.referral_book.index,
         application.settlement_book.index,
         application.review_book.index,
+        application.accord_book.index,
     )
-    books = (application.book, *indexes)
 
     def find(move: str) -> int | None:
         return next((found for book in books if (found := book.index_of(move)) is not None), None)

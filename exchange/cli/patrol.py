@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from exchange.cli import accord
 from exchange.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from exchange.patrol.model import Office, Plan
 
 app = typer.Typer(help="Joint patrols. 联合巡河。", no_args_is_help=True)
+for _command in accord.COMMANDS:
+    app.command()(_command)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 _EXISTING: Any = typer.Argument(exists=True, dir_okay=False, help="The office: reaches, teams, roads (JSON).")

@@ -21,6 +21,7 @@ from exchange.v1 import (
     exchange_pb2_grpc,
     ledger_pb2_grpc,
     member_pb2_grpc,
+    patrol_pb2_grpc,
     referral_pb2_grpc,
     report_pb2_grpc,
     seal_pb2_grpc,
@@ -53,6 +54,7 @@ class Session(AbstractContextManager["Session"]):
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
         self.settlement = settlement_pb2_grpc.SettlementServiceStub(channel)
         self.report = report_pb2_grpc.ReportServiceStub(channel)
+        self.patrol = patrol_pb2_grpc.PatrolServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
         self.steward = steward_pb2_grpc.StewardServiceStub(channel)
         # keys of sealed batches that this connection has been given; they go with it

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from exchange.accord import move as accord
 from exchange.ids import AgencyId
 from exchange.ports import EntryKind
 from exchange.referral import move as referral
@@ -51,8 +52,14 @@ def _report(payload: bytes) -> Stated:
     return Stated(move.report, move.parties, move.by, move.at)
 
 
+def _accord(payload: bytes) -> Stated:
+    move = accord.Move.parse(payload)
+    return Stated(move.accord, move.parties, move.by, move.at)
+
+
 FORMS: Final[Mapping[EntryKind, Form]] = {
     EntryKind.REFERRAL: Form(referral.MOVE_TYPE, _referral),
     EntryKind.SETTLEMENT: Form(settlement.MOVE_TYPE, _settlement),
     EntryKind.REPORT: Form(review.MOVE_TYPE, _report),
+    EntryKind.ACCORD: Form(accord.MOVE_TYPE, _accord),
 }

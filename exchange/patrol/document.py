@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
@@ -193,6 +193,9 @@ def plan_from_json(text: bytes) -> Plan:
         raise MalformedError(f"不是巡查计划 / not a plan: {error!r}") from None
 
 
-def weight_names() -> list[str]:
-    """Names of the weights, as an office may set them."""
-    return [each.name for each in fields(Weights)]
+def weights_of(text: bytes) -> Weights:
+    """The weights that a plan names; raises MalformedError."""
+    try:
+        return Weights(**{name: float(value) for name, value in json.loads(text)["weights"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedError(f"不是巡查计划 / not a plan: {error!r}") from None

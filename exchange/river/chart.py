@@ -14,7 +14,7 @@ from typing import Any, Final
 from exchange.errors import InvalidInputError
 from exchange.river.extra import load
 from exchange.river.forecast import Forecast
-from exchange.river.letter import family, thicken
+from exchange.river.letter import family_of, thickened
 from exchange.river.network import RiverNetwork
 from exchange.river.reach import Point, Reach
 
@@ -43,18 +43,18 @@ def forecast_chart(
         )
     matplotlib = load("matplotlib")
     figure_of = load("matplotlib.figure").Figure
-    chosen, weight = family(font)
+    family, weight = family_of(font)
     weights = dict.fromkeys(
         ("font.weight", "axes.titleweight", "axes.labelweight", "figure.titleweight"), weight
     )
-    settings = {"font.family": chosen, "svg.fonttype": "path", "svg.hashsalt": "hechuan", **weights}
+    settings = {"font.family": family, "svg.fonttype": "path", "svg.hashsalt": "hechuan", **weights}
     with matplotlib.rc_context(settings):
         figure = figure_of(figsize=(12, 6), layout="constrained")
         way, curves = figure.subplots(1, 2, width_ratios=(5, 7))
         figure.suptitle(title, color=_INK, fontsize=15)
         _draw_network(way, network, forecasts)
         _draw_curves(curves, forecasts)
-        thicken(figure)
+        thickened(figure)
         out = io.BytesIO()
         figure.savefig(
             out, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None}

@@ -14,7 +14,7 @@ def font_file() -> Path:
     return Path(load("manimgx_fonts_cjk").__file__).parent / "NotoSansCJK-VF.otf.ttc"
 
 
-def family(font: Path | None) -> tuple[str, int]:
+def family_of(font: Path | None) -> tuple[str, int]:
     """Register the font and give its family, the simplified Chinese one if it holds several, and its weight."""
     manager: Any = load("matplotlib.font_manager").fontManager
     path = font or font_file()
@@ -27,7 +27,7 @@ def family(font: Path | None) -> tuple[str, int]:
     return str(chosen.name), int(chosen.weight)
 
 
-def thicken(figure: Any) -> None:
+def thickened(figure: Any) -> None:
     """A variable font comes in its thinnest weight: letters get an outline of their own colour."""
     effects = load("matplotlib.patheffects")
     for text in figure.findobj(load("matplotlib.text").Text):

@@ -27,6 +27,7 @@ from exchange.agreement.move import Act, propose
 from exchange.agreement.terms import Terms
 from exchange.batch.verdict import VERDICT_TYPE, Decision, Verdict
 from exchange.client import Client, connect
+from exchange.client.accord import get_accord, propose_plan
 from exchange.client.call import error_of
 from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
@@ -52,6 +53,7 @@ from exchange.v1 import (
     federation_pb2,
     ledger_pb2,
     member_pb2,
+    patrol_pb2,
     peer_pb2,
     referral_pb2,
     report_pb2,
@@ -59,6 +61,7 @@ from exchange.v1 import (
     settlement_pb2,
     steward_pb2,
 )
+from tests import accords
 from tests.attacks.call import Attack, good
 from tests.contracts import column, contract_text
 from tests.contracts import key as key_column
@@ -68,8 +71,8 @@ from tests.settlements import matter
 pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
-    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, peer_pb2, referral_pb2,
-    report_pb2, seal_pb2, settlement_pb2, steward_pb2,
+    agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, patrol_pb2, peer_pb2,
+    referral_pb2, report_pb2, seal_pb2, settlement_pb2, steward_pb2,
 )  # fmt: skip
 CALLERS = ("owner", "holder", "ended", "other", "steward", "foreign", "hub")
 """The dataset's owner; a reader whose agreement is in force; one whose agreement has ended; another agency of the
@@ -142,6 +145,9 @@ MATRIX: dict[str, Row] = {
     "ReportService.MoveReport": OWNER,
     "ReportService.GetReport": everybody("NOT_A_PARTY", owner="ok", foreign="ok"),
     "ReportService.ListReports": OPEN,
+    "PatrolService.MoveAccord": OWNER,
+    "PatrolService.GetAccord": everybody("NOT_A_PARTY", owner="ok", holder="ok"),
+    "PatrolService.ListAccords": OPEN,
     "SealService.RegisterRecipient": everybody("SIGNATURE_INVALID", owner="WRONG_STATE"),
     "SealService.ListRecipients": OPEN,
     "SealService.PutKeys": SIGNED,
@@ -247,6 +253,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
     referral, order = sent.referral.id, first_move(owner, sent.referral.id)
     settlement, proposal = settling(clients)
     report, draft = drafted(clients)
+    begun = planning(clients)
     return {
         "SubmitMove": lambda: agreement_pb2.SubmitMoveRequest(envelope=move),
         "GetAgreement": lambda: agreement_pb2.GetAgreementRequest(id=agreement),
@@ -297,6 +304,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "MoveReport": lambda: report_pb2.MoveReportRequest(envelope=draft),
         "GetReport": lambda: report_pb2.GetReportRequest(id=report),
         "ListReports": report_pb2.ListReportsRequest,
+        "MoveAccord": lambda: patrol_pb2.MoveAccordRequest(envelope=begun[1]),
+        "GetAccord": lambda: patrol_pb2.GetAccordRequest(id=begun[0]),
+        "ListAccords": patrol_pb2.ListAccordsRequest,
         "RegisterRecipient": lambda: seal_pb2.RegisterRecipientRequest(
             envelope=sign(own_recipient, "application/vnd.hechuan.recipient+json", signer).to_json_bytes()
         ),
@@ -336,6 +346,13 @@ def drafted(clients: dict[str, Client]) -> tuple[str, bytes]:
     draft = Draft("跨界断面", "2026-03", digest_of(b"document"), {}, parties)
     begun = submit_report(clients["owner"], draft).report
     return begun.id, get_report(clients["owner"], begun.id).moves[0]
+
+
+def planning(clients: dict[str, Client]) -> tuple[str, bytes]:
+    """An accord of the owner's with the holder, and the owner's own move."""
+    owner, holder = (clients[name].profile.agency for name in ("owner", "holder"))
+    begun = propose_plan(clients["owner"], accords.matter(owner, holder), b"{}", b"{}").accord
+    return begun.id, get_accord(clients["owner"], begun.id).moves[0]
 
 
 def published(owner: Client) -> exchange_pb2.PublishRequest:

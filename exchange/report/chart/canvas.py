@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exchange.river.extra import load
-from exchange.river.letter import family, thicken
+from exchange.river.letter import family_of, thickened
 
 INK, FAINT, GRID = "#24303c", "#6b7785", "#dde3ea"
 WATER: Final = "#9db8cf"
@@ -38,7 +38,7 @@ def picture(draw: Draw, width: float, height: float) -> Picture:
         figure = load("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots()
         draw(axes)
-        thicken(figure)
+        thickened(figure)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
         return Picture(out.getvalue(), width, height)
@@ -71,7 +71,7 @@ def legend_below(axes: Any, columns: int, **more: Any) -> None:
 
 @contextmanager
 def _styled() -> Iterator[None]:
-    name, weight = family(None)
+    name, weight = family_of(None)
     settings = {
         "font.family": name,
         "svg.fonttype": "path",

@@ -37,6 +37,7 @@ EXPECTED = {
     "livestock-farm": ("agriculture", Sharing.UNCONDITIONAL),
     "monitoring-section": ("ecology", Sharing.UNCONDITIONAL),
     "outfall": ("ecology", Sharing.UNCONDITIONAL),
+    "patrol-plan": ("joint-office", Sharing.UNCONDITIONAL),
     "patrol-record": ("water", Sharing.UNCONDITIONAL),
     "reach-crosswalk": ("joint-office", Sharing.UNCONDITIONAL),
     "reach-hydraulics": ("water", Sharing.UNCONDITIONAL),
@@ -214,6 +215,8 @@ def test_what_may_be_empty_may_be_absent(name: str) -> None:
         least["value"] = GOOD[name]["value"]
     if name == "boundary-comparison":
         least["verdict"] = "left_only"
+    if name == "patrol-plan":
+        least["is_joint"] = "false"
     if name == "hydrology":
         least["rainfall_mm"], least["interval_minutes"] = "0", "60"
     if name == "enforcement-case":

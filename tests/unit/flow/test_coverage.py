@@ -108,7 +108,7 @@ def test_only_what_anybody_may_read_is_worked_out() -> None:
     names = [name for name, contract in SHIPPED.items() if coverable(contract)]
     assert set(names) == {
         "boundary-comparison", "compensation-chishui", "compensation-chongqing", "compensation-xinan",
-        "directive-point", "duty-matrix", "hydrology", "monitoring-section",
+        "directive-point", "duty-matrix", "hydrology", "monitoring-section", "patrol-plan",
         "reach-crosswalk", "river-plan", "river-reach", "section-crosswalk", "spill-report", "water-quality",
     }  # fmt: skip
     columns = [key("section_code", "string", 1, classification="sensitive"), column("level", "number")]

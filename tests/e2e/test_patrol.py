@@ -1,0 +1,150 @@
+"""Two hubs agree on a month of patrols: proposed, changed, accepted by both; then patrolled, and problems handed on."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from demo.hub import HubProcess, fixed_ports, hechuan, introduce
+from exchange.accord.move import Act
+from exchange.client import Client, connect
+from exchange.client.accord import get_accord, list_accords, move_accord
+from exchange.client.referral import list_referrals
+from exchange.client.verify import verify_receipt_text
+from exchange.errors import InvalidInputError, WrongStateError
+from exchange.patrol.agreed import accept, propose, standing
+from exchange.patrol.document import office_from_json, plan_to_json
+from exchange.patrol.done import BEGINS, joint_number, plan_rows
+from exchange.patrol.model import Office, Visit
+from exchange.patrol.planner import plan
+from exchange.trust.workday import SHANGHAI
+from exchange.v1 import patrol_pb2
+from tests.e2e.test_two_hubs import eventually
+
+pytestmark = pytest.mark.e2e
+PAGE = (Path(__file__).parents[2] / "docs" / "patrols.md").read_text("utf-8")
+OFFICE = PAGE.split("```json\n")[1].split("```")[0].encode()
+
+
+@dataclass(frozen=True)
+class Border:
+    left: Client
+    right: Client
+    homes: tuple[Path, Path]
+
+
+@pytest.fixture(scope="module")
+def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
+    root = tmp_path_factory.mktemp("patrol")
+    hubs = [HubProcess(root, code, fixed_ports()) for code in ("500000", "510000")]
+    introduce(root, *hubs)
+    with ExitStack() as stack:
+        homes = [stack.enter_context(hub).enroll("joint-office") for hub in hubs]
+        clients = connect(homes[0]), connect(homes[1])
+        for client in clients:
+            stack.enter_context(client)
+        yield Border(*clients, (homes[0], homes[1]))
+
+
+def seen(client: Client, accord: str, state: str) -> None:
+    number = patrol_pb2.AccordState.Value(f"ACCORD_STATE_{state}")
+    eventually(lambda: [each.state for each in list_accords(client) if each.id == accord] == [number])
+
+
+def test_a_plan_that_both_sides_accept(
+    border: Border, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = office_from_json(OFFICE)
+    made = plan(office, 2).plan
+    text = plan_to_json(office, made)
+    late = replace(made, tours=(replace(made.tours[0], day=5), *made.tours[1:]))
+    with pytest.raises(InvalidInputError, match="不成立"):
+        propose(border.left, OFFICE, plan_to_json(office, late), border.right.profile.agency)
+    other = json.dumps({**json.loads(text), "weights": {**json.loads(text)["weights"], "unmet": 1}}).encode()
+    with pytest.raises(InvalidInputError, match="weights"):
+        propose(border.left, OFFICE, other, border.right.profile.agency)
+    begun = propose(border.left, OFFICE, text, border.right.profile.agency)
+    id = begun.accord.id
+    verify_receipt_text(begun.receipt, border.left.profile.log_keys)
+    with pytest.raises(WrongStateError):
+        move_accord(border.left, id, Act.ACCEPT)
+    seen(border.right, id, "PROPOSED")
+    hechuan("patrol", "ask", id, "--reason", "大竹一队 6 月 2 日培训", "--home", border.homes[1])
+    seen(border.left, id, "ASKED")
+    hechuan("patrol", "show", id, "-o", tmp_path, "--home", border.homes[0])
+    assert (tmp_path / "plan.json").read_bytes() == text
+    document = json.loads(OFFICE)
+    document["teams"][1]["away"] = ["2026-06-02"]
+    changed = office_from_json(json.dumps(document).encode())
+    again = plan_to_json(changed, plan(changed, 2).plan)
+    propose(border.left, json.dumps(document).encode(), again, border.right.profile.agency)
+    seen(border.right, id, "PROPOSED")
+    countersigned = accept(border.right, id)
+    verify_receipt_text(countersigned.receipt, border.right.profile.log_keys)
+    for client in (border.left, border.right):
+        seen(client, id, "ACCEPTED")
+        assert standing(client, id)[1].plan_text == again
+        signers = [json.loads(each)["signatures"][0]["keyid"] for each in get_accord(client, id).moves]
+        sides = [side.profile.signing_key().verify_key.keyid for side in (border.left, border.right)]
+        assert signers == [sides[0], sides[1], sides[0], sides[1]]
+    capsys.readouterr()
+    hechuan("patrol", "accords", "--home", border.homes[1])
+    assert "双方已会签" in capsys.readouterr().out
+
+
+def record(office: Office, accord: str, visit: Visit, number: int) -> dict[str, object]:
+    """A row of patrol-record for a planned visit; the first finds two problems and solves one."""
+    day = office.date_of(visit.day)
+    joint = visit.reach in {reach.code for reach in office.reaches if reach.joint}
+    first = datetime.combine(day, BEGINS, SHANGHAI) + timedelta(hours=1)
+    return {
+        "patrol_code": f"CQ-XH-{number:03d}",
+        "reach_code": visit.reach,
+        "chief_level": "county",
+        "role": "ranger",
+        "started_at": first.isoformat(),
+        "ended_at": (first + timedelta(hours=1)).isoformat(),
+        "is_joint": str(joint).lower(),
+        "partner_code": "510000" if joint else "",
+        "joint_number": joint_number(accord, visit.reach, day) if joint else "",
+        "problems_found": 0 if number else 2,
+        "problems_solved": 0 if number else 1,
+    }
+
+
+def test_what_was_patrolled_and_what_was_found(
+    border: Border, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [accord] = list_accords(border.left)
+    _, proposal = standing(border.left, accord.id)
+    rows = plan_rows(proposal.office, proposal.plan, accord.id, accord.standing, "500000")
+    published = border.left.publish("patrol-plan", rows)
+    assert (published.batch.verdict.accepted, published.batch.verdict.rejected) == (rows.num_rows, 0)
+    records = tmp_path / "records.csv"
+    visits = sorted(visit for visit in proposal.plan.visits() if visit.team == "LP-1")
+    rows_done = [record(proposal.office, accord.id, visit, at) for at, visit in enumerate(visits[:-1])]
+    with records.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows_done[0])
+        writer.writeheader()
+        writer.writerows(rows_done)
+    capsys.readouterr()
+    for _ in range(2):  # handed on once
+        hechuan(
+            "patrol", "record", accord.id, "--file", records, "--refer", "510000/joint-office",
+            "--other", "510000/joint-office/patrol-record", "--home", border.homes[0],
+        )  # fmt: skip
+    said = capsys.readouterr().out
+    assert "NOT_FOUND" in said
+    alone = sum(not reach.joint for reach in proposal.office.reaches for _ in range(reach.visits))
+    row = next(line.split() for line in said.splitlines() if line.startswith("500000"))
+    assert int(row[1]) == len(visits)
+    assert int(row[2]) in (alone, alone - 1)  # joint ones want the other side's records too
+    [referral] = list_referrals(border.left)
+    assert referral.subject == visits[0].reach
