@@ -43,6 +43,7 @@ import pytest
 from demo.hub import HubProcess, fixed_ports, hechuan, introduce
 from exchange.batch.manifest import Kind
 from exchange.client import Client, connect
+from exchange.client.accord import list_accords
 from exchange.client.receipt import Receipts
 from exchange.client.referral import get_referral, list_referrals
 from exchange.client.report import draft_of, get_report, list_reports, remark_report
@@ -61,6 +62,7 @@ from exchange.report.trace import traced
 from exchange.review.case import State as Reviewed
 from exchange.settlement.case import State
 from exchange.trust.envelope import Envelope
+from exchange.v1 import patrol_pb2
 from tests.airflows import AirflowHome, Dags
 from tests.e2e.test_two_hubs import eventually
 from tests.months import (
@@ -75,6 +77,7 @@ from tests.months import (
     answered,
     handed_over,
     lived,
+    planned,
     settled,
     values,
     write_scope,
@@ -82,6 +85,7 @@ from tests.months import (
 
 pytestmark = pytest.mark.e2e
 PERIOD = Period.parse("2026-03")
+ACCEPTED = patrol_pb2.ACCORD_STATE_ACCEPTED
 GOLDEN = {
     "quality.count": "4",
     "quality.assessed": "3",
@@ -150,15 +154,18 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
         clients = [connect(home) for home in homes]
         for client in clients:
             stack.enter_context(client)
-        made = Month(write_scope(root), *clients)
+        made = Month(root / "scope.yaml", *clients)
         lived(made)
-        begun, warning = settled(made), handed_over(made)
+        begun, accord, warning = settled(made), planned(made), handed_over(made)
         eventually(lambda: [each.id for each in list_settlements(made.right)] == [begun])
-        agreed(made, begun)
+        eventually(lambda: [each.id for each in list_accords(made.right)] == [accord])
+        agreed(made, begun, accord)
         eventually(lambda: any(each.id == warning.id for each in list_referrals(made.office)))
         [first] = get_referral(made.office, warning.id).moves
         answered(made, warning, Move.parse(Envelope.from_json_bytes(first.envelope).payload))
         eventually(lambda: [state_of(each) for each in list_settlements(made.office)] == [State.AGREED])
+        eventually(lambda: [each.state for each in list_accords(made.office)] == [ACCEPTED])
+        write_scope(root, patrols={"accord": accord})
         yield made
 
 
@@ -217,15 +224,13 @@ def test_every_figure_leads_to_signatures(month: Month, made: Made) -> None:
         "settlement",
         "referral",
         "contract",
-        "file",
+        "accord",
     }
     assert opened == {source.key for source in report.sources}
     for id in ("mean.SC-SHANGHEBA.w21003", "problems.found", "compensation-chongqing.total", "patrols.done"):
         found = list(traced(month.office, report, report.figures[id]))
         assert [each.source.key for each in found] == list(report.figures[id].sources)
-        assert all(
-            each.by and each.algorithms for each in found if each.source.kind not in ("contract", "file")
-        )
+        assert all(each.by and each.algorithms for each in found if each.source.kind != "contract")
     [batch, settlement] = traced(month.office, report, report.figures[f"mean.{A_RIGHT}.w21003"])
     assert (batch.by, settlement.by) == (RIGHT, RIGHT)
     spoilt = Report.parse(report.to_bytes().replace(batch.source.digest.encode(), b"sha256:" + b"ab" * 32))
@@ -353,12 +358,12 @@ def test_reviewed_signed_by_both_and_corrected(
     with pytest.raises(DigestMismatchError):
         check_files(draft_of(begun), read_files(written))
 
-    plans = ("--patrols", month.scope.parent, "--home", office)
-    hechuan("report", "verify", written / "report.json", *plans)
+    mine = ("--home", office)
+    hechuan("report", "verify", written / "report.json", *mine)
     row = values(A_RIGHT, MARCH[:1], w21003=(0.50,))
     month.right.publish("water-quality", pa.Table.from_pylist(row), kind=Kind.CORRECTION)
     eventually(lambda: len(list(month.office.batches(f"{RIGHT}/water-quality"))) == 2)
-    hechuan("report", "erratum", written / "report.json", begun.id, "-o", corrected, *plans)
+    hechuan("report", "erratum", written / "report.json", begun.id, "-o", corrected, *mine)
     # (0.50 + 1.10 + 1.25) / 3 = 0.95: on target, better than 2025's IV, so +100 in place of −100
     erratum = Report.parse((corrected / "report.json").read_bytes())
     found = {change.figure: (change.before, change.after) for change in erratum.changes}

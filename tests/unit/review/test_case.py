@@ -43,7 +43,7 @@ def submitted(
     of = of or draft()
     report = previous.report if previous else of.id
     at = NOON + timedelta(minutes=minutes)
-    return Move(report, Act.SUBMIT, by, of.signatories, at, previous and previous.digest, of)
+    return Move(report, Act.SUBMIT, by, of.signatories, at, previous.digest if previous else None, of)
 
 
 def step(upon: Move, act: Act, by: AgencyId, minutes: int) -> Move:
@@ -155,12 +155,13 @@ def test_drafts_that_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="title"):
         draft(title=" ")
     value = draft().to_json()
-    for changed in (
+    wrong: list[dict[str, Any]] = [
         {"forms": {"../x": digest_of(b"")}},
         {"forms": []},
         {"corrects": "zz"},
         {"digest": "sha256:x"},
-    ):
+    ]
+    for changed in wrong:
         with pytest.raises(MalformedError):
             Draft.from_json({**value, **changed})
     with pytest.raises(HechuanError):
