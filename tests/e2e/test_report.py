@@ -63,7 +63,6 @@ from exchange.review.case import State as Reviewed
 from exchange.settlement.case import State
 from exchange.trust.envelope import Envelope
 from exchange.v1 import patrol_pb2
-from tests.airflows import AirflowHome, Dags
 from tests.e2e.test_two_hubs import eventually
 from tests.months import (
     A_RIGHT,
@@ -308,18 +307,6 @@ def test_one_command(
     said = capsys.readouterr().out
     assert "500000/joint-office" in said
     assert "ed25519" in said
-
-
-@pytest.mark.airflow
-def test_the_dag_makes_the_same_bytes(
-    month: Month, made: Made, files: Mapping[str, bytes], tmp_path: Path
-) -> None:
-    listed = f'[[reports]]\nname = "tongbo"\nscope = "{month.scope}"\n'
-    homes = {"hechuan_default": month.office.profile.home.root}
-    with Dags(AirflowHome(tmp_path / "airflow", homes, {}, listed)) as dags:
-        [found] = dags.returned("report_month", "make", period="2026-03", as_of=made.report.as_of.isoformat())
-    assert found["digest"] == made.report.digest
-    assert {path.name: path.read_bytes() for path in Path(found["directory"]).iterdir()} == files
 
 
 def test_reviewed_signed_by_both_and_corrected(
