@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.trust.workday import SHANGHAI
-from stewards.deadline import keep_daily
+from stewards.alert import keep_daily
 from stewards.hook import HubHook
 from stewards.settings import load_settings, named
 from stewards.validate import pending, validate
