@@ -16,7 +16,7 @@ from exchange.client.settlement import list_settlements
 
 Run = Callable[..., None]
 CODES: Final = {"500000": "CQ-TUOKOU", "510000": "SC-TUOKOU"}
-_STEPS: Final = 6 * 14
+_STEPS: Final = 6 * 8
 _HOURS: Final = 4
 _LATE: Final = 6 * 7
 
@@ -31,7 +31,7 @@ class Banks:
     until: Run
 
     def tell(self) -> None:
-        """Two weeks of ammonia on both banks; in the second, Sichuan's comes a thousandfold. Raises HechuanError."""
+        """Eight days of ammonia on both banks; on the last, Sichuan's comes a thousandfold. Raises HechuanError."""
         for code, place in CODES.items():
             with connect(self.home("ecology", code)) as client:
                 client.publish("monitoring-section", section(code, place))
