@@ -25,6 +25,7 @@ from stewards.options import (
     Downstream,
     Feed,
     Host,
+    Patrols,
     Place,
     Refer,
     Tolerance,
@@ -38,8 +39,9 @@ _LISTS: Final[Mapping[str, type[Any]]] = {
     "deliveries": Deliveries,
     "cases": Cases,
     "downstream": Downstream,
+    "patrols": Patrols,
 }
-_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream)
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Patrols)
 VARIABLE: Final = "HECHUAN_STEWARDS"
 
 
@@ -52,6 +54,7 @@ class Settings:
     deliveries: tuple[Deliveries, ...] = ()
     cases: tuple[Cases, ...] = ()
     downstream: tuple[Downstream, ...] = ()
+    patrols: tuple[Patrols, ...] = ()
     host: Host = field(default_factory=Host)
     comparing: Comparing = field(default_factory=Comparing)
     tolerance: Tolerance = field(default_factory=Tolerance)
