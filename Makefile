@@ -34,6 +34,9 @@ $(SETUP): locks/dev.lock pyproject.toml
 demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")
 
+demo-airflow: $(SETUP) ## a steward's day: a bad batch and two banks that differ, by Airflow's DAGs, in half a minute
+	@$(BIN)/python -m demo.airflow
+
 airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
 	@$(if $(AGENCY),HECHUAN_HOME="$(AGENCY)") $(BIN)/python -m stewards
 
@@ -96,4 +99,4 @@ clean: ## remove everything that can be made again, .venv too
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean"
 
-.PHONY: help setup demo airflow test soak bench check lint format types layers protos drift buf release-protos docs lock clean
+.PHONY: help setup demo demo-airflow airflow test soak bench check lint format types layers protos drift buf release-protos docs lock clean

@@ -15,8 +15,8 @@ from exchange.client import connect
 from exchange.client.settlement import list_settlements
 
 Run = Callable[..., None]
-_CODES: Final = {"500000": "CQ-TUOKOU", "510000": "SC-TUOKOU"}
-_STEPS: Final = 6 * 14
+CODES: Final = {"500000": "CQ-TUOKOU", "510000": "SC-TUOKOU"}
+_STEPS: Final = 6 * 8
 _HOURS: Final = 4
 _LATE: Final = 6 * 7
 
@@ -31,24 +31,24 @@ class Banks:
     until: Run
 
     def tell(self) -> None:
-        """Two weeks of ammonia on both banks; in the second, Sichuan's comes a thousandfold. Raises HechuanError."""
-        for code, section in _CODES.items():
+        """Eight days of ammonia on both banks; on the last, Sichuan's comes a thousandfold. Raises HechuanError."""
+        for code, place in CODES.items():
             with connect(self.home("ecology", code)) as client:
-                client.publish("monitoring-section", _section(code, section))
-                client.publish("water-quality", _ammonia(section, 1000.0 if code == "510000" else 1.0))
+                client.publish("monitoring-section", section(code, place))
+                client.publish("water-quality", ammonia(place, 1000.0 if code == "510000" else 1.0))
         walk = self.files / "crosswalk.csv"
         walk.write_text(
-            f"left_section,right_section\n{_CODES['500000']},{_CODES['510000']}\n", encoding="utf-8"
+            f"left_section,right_section\n{CODES['500000']},{CODES['510000']}\n", encoding="utf-8"
         )
-        left, right = (self.home("ecology", code) for code in _CODES)
-        datasets = [f"{code}/ecology/water-quality" for code in _CODES]
+        left, right = (self.home("ecology", code) for code in CODES)
+        datasets = [f"{code}/ecology/water-quality" for code in CODES]
         since = ("--where", f"sampled_at>={START.isoformat()}", "--where", "item_code=w21003")
         self.until(left, lambda client: client.query(datasets[1], limit=1).table().num_rows)
         self.run("reconcile", "boundary", *datasets, "--sections", walk, *since, "--home", left)
         at = START.replace(day=START.day + 7).isoformat()
         value = _values()[_LATE]
         self.run(
-            "settle", "propose", *datasets, f"{value:g}", "--section", "/".join(_CODES.values()),
+            "settle", "propose", *datasets, f"{value:g}", "--section", "/".join(CODES.values()),
             "--item", "w21003", "--unit", "mg/L", "--arbiter", "500000/joint-office",
             "--left-value", f"{value:g}@{at}", "--right-value", f"{value * 1000:g}@{at}",
             "--cause", "unit", "--reason", "单位误为微克每升", "--home", left,
@@ -65,7 +65,8 @@ def _values() -> np.typing.NDArray[np.float64]:
     return found
 
 
-def _ammonia(section: str, wrong: float) -> pa.Table:
+def ammonia(section: str, wrong: float) -> pa.Table:
+    """Two weeks of `water-quality` at one section; values of the second week `wrong` times what they should be."""
     step = np.arange(_STEPS)
     instants = int(START.timestamp()) + step * _HOURS * 3600
     values = np.where(step < _LATE, 1.0, wrong) * _values()
@@ -83,11 +84,12 @@ def _ammonia(section: str, wrong: float) -> pa.Table:
     )
 
 
-def _section(code: str, section: str) -> pa.Table:
+def section(code: str, place: str) -> pa.Table:
+    """The one row of `monitoring-section` of a side."""
     return pa.Table.from_pylist(
         [
             {
-                "section_code": section, "section_name": "沱口", "river_name": "长江", "province_code": code,
+                "section_code": place, "section_name": "沱口", "river_name": "长江", "province_code": code,
                 "is_boundary": True, "upstream_code": "510000", "downstream_code": "500000",
             }
         ]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from exchange.app.upkeep import opened
 from exchange.errors import InvalidInputError
 from exchange.home import HubDirectory
-from stewards.deadline import keep_daily
+from stewards.alert import keep_daily
 from stewards.options import Host
 
 _TOLD: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from stewards.deadline import keep_daily
+from stewards.alert import keep_daily
 from stewards.hook import HubHook
 from stewards.settings import load_settings, named
 from stewards.validate import pending, validate

@@ -9,8 +9,9 @@ import json
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
+
+from demo.dagrun import make_database
 
 
 def main() -> None:
@@ -29,14 +30,6 @@ def main() -> None:
             answer = {"state": "error", "tasks": {}, "error": "".join(traceback.format_exception(error))}
         answer["import_errors"] = bag.import_errors
         print(json.dumps(answer, default=str), file=out, flush=True)
-
-
-def make_database() -> None:
-    """Give the home a database where it has none; `airflow db migrate` takes three times as long."""
-    if not (Path(os.environ["AIRFLOW_HOME"]) / "airflow.db").exists():
-        from airflow.utils.db import initdb
-
-        initdb()
 
 
 def run(bag: Any, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:

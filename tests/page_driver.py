@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from tests.dag_driver import make_database
+from demo.dagrun import make_database
 
 
 def main() -> None:

@@ -91,6 +91,8 @@ async def _serve(application: Application, announce: Callable[[Ports], None]) ->
     follower = Follower(home, settings.federation, application.clock, standing)
     reminder = Reminder(application.book, application.clock, settings.agreement)
     federated.start()
+    # who asks first must not wait until ten thousand referrals are read
+    await asyncio.to_thread(application.referral_book.index.read)
     try:
         await run(
             settings,

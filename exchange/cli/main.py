@@ -24,7 +24,6 @@ _GROUPS: Final = (
     "key",
     "patrol",
     "report",
-    "river",
     "settle",
 )
 _COMMANDS: Final = {
@@ -44,6 +43,7 @@ def _own() -> Iterator[EntryPoint]:
     for group in _GROUPS:
         yield EntryPoint(group, f"exchange.cli.{group}:app", "")
     yield EntryPoint("reconcile", "exchange.cli.lists:app", "")  # which adds to exchange.cli.reconcile
+    yield EntryPoint("river", "exchange.cli.river_state:app", "")  # which adds to exchange.cli.river
     for module, names in _COMMANDS.items():
         for name in names:
             yield EntryPoint(name, f"exchange.cli.{module}:{name}", "")

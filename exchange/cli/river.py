@@ -25,6 +25,7 @@ from exchange.river.forecast import Levels, Spill, forecast, forecast_table
 from exchange.river.match import LEAST, crosswalk_rows, propose
 from exchange.river.network import RiverNetwork, build_network
 from exchange.river.plain import decoded
+from exchange.river.practice import Practice, load_practice, shipped_practice
 from exchange.river.sampling import advise
 from exchange.river.source import read_sources
 from exchange.river.standard import Standard, load_standard, national_standard
@@ -37,8 +38,8 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 _CHINA: Final = ZoneInfo("Asia/Shanghai")
-_SHOWN: Final = 40
-_ROMAN: Final = ("", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ", "Ⅴ", "劣Ⅴ")
+SHOWN: Final = 40
+ROMAN: Final = ("", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ", "Ⅴ", "劣Ⅴ")
 Home = Annotated[
     Path | None, typer.Option("--home", envvar="HECHUAN_HOME", help="What `agency enroll` made.")
 ]
@@ -52,6 +53,18 @@ Reaches = Annotated[list[str], typer.Option(help="river-reach of a province; may
 Hydraulics = Annotated[list[str], typer.Option(help="reach-hydraulics, in the order of --reaches.")]
 Crosswalk = Annotated[str | None, typer.Option(help="reach-crosswalk, which joins the provinces.")]
 Day = Annotated[str | None, typer.Option("--on", help="The day whose registries count; today otherwise.")]
+Limits = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Another edition of the limits.")
+]
+Outs = Annotated[
+    list[Path] | None,
+    typer.Option("--output", "-o", help="A chart (.png .svg) or table; may be repeated."),
+]
+Spread = Annotated[float | None, typer.Option(help="Doubt of velocities, relative; else as usual.")]
+PracticeFile = Annotated[
+    Path | None,
+    typer.Option("--practice", exists=True, dir_okay=False, help="Another edition of what is usual."),
+]
 Regime = Annotated[str, typer.Option(help="low, normal or high flow.")]
 
 
@@ -65,22 +78,20 @@ def quality(
     monthly: Annotated[
         bool, typer.Option("--monthly", help="Monthly means instead of single samples.")
     ] = False,
-    limits: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Another edition of the limits.")
-    ] = None,
+    limits: Limits = None,
     home: Home = None,
     hub: Hub = None,
     as_of: AsOf = None,
     output: Out = None,
 ) -> None:
     """Classes of sections after GB 3838-2002 and 环办〔2011〕22号, and verdicts over rivers by month. 水质评价。"""
-    reader, standard = Reader(home, hub, as_of), _standard(limits)
+    reader, standard = Reader(home, hub, as_of), read_standard(limits)
     where = [f"section_code={'|'.join(section)}"] if section else []
     table = decoded(reader.read(source, "water-quality", where))
     if section:
         table = table.filter(pc.is_in(table["section_code"], pa.array(section)))
     if sections:
-        table = _with_places(table, decoded(reader.read(sections, "monitoring-section")))
+        table = with_places(table, decoded(reader.read(sections, "monitoring-section")))
     extra = [name for name in ("river_name", "water_body") if name in table.column_names]
     monthly_means = means(table, ["section_code", *extra])
     keys = ("section_code", "month") if monthly else SAMPLE
@@ -93,14 +104,15 @@ def quality(
         write_table(found.drop_columns(["main"]).append_column("main", pa.array(main, pa.string())), output)
 
 
-def _with_places(table: pa.Table, sections: pa.Table) -> pa.Table:
+def with_places(table: pa.Table, sections: pa.Table) -> pa.Table:
+    """Values of the sections of a registry, with river and water body."""
     known = [name for name in ("river_name", "water_body") if name in sections.column_names]
     return table.join(sections.select(["section_code", *known]), "section_code").combine_chunks()
 
 
 def _show_classes(found: pa.Table, keys: Sequence[str], standard: Standard) -> None:
-    table = _table("断面 section", "时间 time", "类别 class", "评价 verdict", "主要污染物 main (倍 times)")
-    for row in found.slice(max(0, found.num_rows - _SHOWN)).to_pylist():
+    table = columns("断面 section", "时间 time", "类别 class", "评价 verdict", "主要污染物 main (倍 times)")
+    for row in found.slice(max(0, found.num_rows - SHOWN)).to_pylist():
         words = section_wording(row["level"], standard)
         main = "、".join(
             standard.item(each["item_code"]).zh
@@ -110,18 +122,18 @@ def _show_classes(found: pa.Table, keys: Sequence[str], standard: Standard) -> N
         table.add_row(
             row["section_code"],
             _when(row[keys[1]]),
-            f"[{words.colour}]{_ROMAN[row['level']]}[/]",
+            f"[{words.colour}]{ROMAN[row['level']]}[/]",
             f"{words.zh} {words.en}",
             main,
         )
     out.print(table)
-    if found.num_rows > _SHOWN:
-        out.print(f"… {found.num_rows - _SHOWN:,} earlier ones; -o writes all 更早的用 -o 写出", style="dim")
+    if found.num_rows > SHOWN:
+        out.print(f"… {found.num_rows - SHOWN:,} earlier ones; -o writes all 更早的用 -o 写出", style="dim")
 
 
 def _show_rivers(monthly: pa.Table, standard: Standard) -> None:
     latest = pc.max(monthly["month"]).as_py()
-    table = _table(f"河流 river {latest}", "断面 sections", "Ⅰ–Ⅲ", "劣Ⅴ", "评价 verdict", "主要污染物 main")
+    table = columns(f"河流 river {latest}", "断面 sections", "Ⅰ–Ⅲ", "劣Ⅴ", "评价 verdict", "主要污染物 main")
     for each in river_verdicts(monthly.filter(pc.equal(monthly["month"], latest)), standard):
         main = "、".join(standard.item(code).zh for code in each.main)
         words = each.wording
@@ -148,7 +160,7 @@ def trend(
     """Seasonal Kendall test and Sen's slope of monthly means, from three years on. 趋势分析。"""
     monthly = means(decoded(Reader(home, hub, as_of).read(source, "water-quality")), ["section_code"])
     standard, found = national_standard(), trends(monthly, alpha)
-    table = _table("断面 section", "项目 item", "月数 months", "斜率/年 slope a year", "p", "趋势 trend")
+    table = columns("断面 section", "项目 item", "月数 months", "斜率/年 slope a year", "p", "趋势 trend")
     words = {"rising": "[red]上升 rising[/]", "falling": "[green]下降 falling[/]", "none": "无显著趋势 none"}
     names = {item.code: f"{item.zh} {item.en}" for item in standard.items}
     for each in found:
@@ -163,8 +175,8 @@ def trend(
         )
     out.print(table)
     if output:
-        columns = ("section_code", "item_code", "months", "first", "last", "slope", "tau", "p", "direction")
-        write_table(pa.table({name: [getattr(each, name) for each in found] for name in columns}), output)
+        given = ("section_code", "item_code", "months", "first", "last", "slope", "tau", "p", "direction")
+        write_table(pa.table({name: [getattr(each, name) for each in found] for name in given}), output)
 
 
 @app.command()
@@ -191,7 +203,7 @@ def flux(
     gauged = gauged.filter(pc.equal(gauged["station_code"], station))
     series = read_series(samples, gauged, read_instant(start), read_instant(until))
     found, advice = loads(series), advise(series)
-    table = _table("方法 estimator", "通量 load (t)", "95% 区间 interval", "")
+    table = columns("方法 estimator", "通量 load (t)", "95% 区间 interval", "")
     for each in found:
         mark = "[green]✓ 推荐 suits[/]" if each.method is advice.method else ""
         table.add_row(
@@ -222,7 +234,8 @@ def forecast_command(
     decay: Annotated[float, typer.Option(help="First order, a day.")] = 0.0,
     background: Annotated[float, typer.Option(help="mg/L without the spill.")] = 0.0,
     target: Annotated[str, typer.Option("--class", help="Class whose limit is held to.")] = "III",
-    spread: Annotated[float, typer.Option(help="Doubt of velocities, relative.")] = 0.2,
+    spread: Spread = None,
+    practice: PracticeFile = None,
     crosswalk: Crosswalk = None,
     on: Day = None,
     regime: Regime = "normal",
@@ -230,17 +243,14 @@ def forecast_command(
     home: Home = None,
     hub: Hub = None,
     as_of: AsOf = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option("--output", "-o", help="A chart (.png .svg) or table; may be repeated."),
-    ] = None,
+    output: Outs = None,
 ) -> None:
     """When a spill reaches sections, how high it rises, and when it has passed. 传播预报。"""
     network = _network(Reader(home, hub, as_of), reaches, hydraulics, crosswalk, on, regime)
     what = Spill(read_place(spill), item, mass, read_instant(began), hours, decay)
     levels = Levels(background, national_standard().limit(item, target), None, spread)
-    places = read_pairs(section, "--section")
-    found = [forecast(network, what, name, read_place(place), levels) for name, place in places]
+    places, usual = read_pairs(section, "--section"), _practice(practice)
+    found = [forecast(network, what, name, read_place(place), levels, usual) for name, place in places]
     table = forecast_table(found)
     _show_forecast(table)
     for path in output or ():
@@ -262,7 +272,7 @@ def _show_forecast(found: pa.Table) -> None:
         "峰值\nmg/L",
         "超限\nover limit",
     )
-    table = _table(*names)
+    table = columns(*names)
     for row in found.to_pylist():
         over = (
             f"{_when(row['over_from'])}\n{_when(row['over_until'])}"
@@ -291,8 +301,9 @@ def trace_command(
     source: Annotated[
         list[str], typer.Option(help="As livestock-farm=farms.csv or outfall=<dataset>; may be repeated.")
     ],
-    hours: Annotated[float, typer.Option(help="How long it has been seen.")] = 4.0,
-    window: Annotated[float, typer.Option(help="How many hours back to look.")] = 72.0,
+    hours: Annotated[float | None, typer.Option(help="How long it has been seen; else as usual.")] = None,
+    window: Annotated[float | None, typer.Option(help="How many hours back to look; else as usual.")] = None,
+    practice: PracticeFile = None,
     decay: Annotated[float, typer.Option(help="First order, a day.")] = 0.0,
     crosswalk: Crosswalk = None,
     on: Day = None,
@@ -310,15 +321,17 @@ def trace_command(
     registers = [
         read_sources(name, reader.read(place, name)) for name, place in read_pairs(source, "--source")
     ]
-    found = trace(network, what, list(itertools.chain(*registers)))
+    usual = _practice(practice)
+    found = trace(network, what, list(itertools.chain(*registers)), usual)
     _show_suspects(found)
+    out.print(f"权重 weights: practice@{usual.edition}", style="dim")
     if output:
         write_table(trace_table(found), output)
 
 
 def _show_suspects(found: Sequence[Candidate]) -> None:
-    table = _table("", "对象\nsuspect", "km · h", "得分\nscore", "理由 reasons")
-    for rank, each in enumerate(found[:_SHOWN], 1):
+    table = columns("", "对象\nsuspect", "km · h", "得分\nscore", "理由 reasons")
+    for rank, each in enumerate(found[:SHOWN], 1):
         name = f"{escape(each.source.name)}\n[dim]{escape(each.source.code)} {each.source.kind}[/]"
         table.add_row(
             str(rank),
@@ -355,8 +368,8 @@ def match(
     reader = Reader(home, hub, as_of)
     tables = [decoded(reader.read(source, "monitoring-section")) for source in (ours, theirs)]
     found = propose(tables[0], tables[1], least)
-    table = _table("本方 ours", "对方 theirs", "得分\nscore", "理由 reasons")
-    for each in found[:_SHOWN]:
+    table = columns("本方 ours", "对方 theirs", "得分\nscore", "理由 reasons")
+    for each in found[:SHOWN]:
         names = [f"{escape(side.name)}\n[dim]{side.code}[/]" for side in (each.ours, each.theirs)]
         table.add_row(*names, f"{each.score:.2f}", f"{escape(each.zh)}\n[dim]{escape(each.en)}[/]")
     out.print(table)
@@ -390,15 +403,20 @@ def _network(
     )
 
 
-def _standard(limits: Path | None) -> Standard:
+def _practice(path: Path | None) -> Practice:
+    return load_practice(path.read_bytes()) if path else shipped_practice()
+
+
+def read_standard(limits: Path | None) -> Standard:
+    """Another edition of the limits, or the national one."""
     return load_standard(limits.read_bytes()) if limits else national_standard()
 
 
-def _table(*columns: str) -> Table:
+def columns(*names: str) -> Table:
     """Columns that fold where they must, and fit 80 characters."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for name in names:
+        table.add_column(name, overflow="fold")
     return table
 
 

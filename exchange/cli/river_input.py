@@ -10,6 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 from rich.console import Console
 
 from exchange.batch.csv import read_csv
@@ -93,6 +94,28 @@ def read_file(path: Path, contract: Contract) -> pa.Table:
             style="yellow",
         )
     return pa.Table.from_batches(batches, schema=batches[0].schema if batches else nullable_schema(contract))
+
+
+_DEPTHS: Final = pa.schema(
+    [("section_code", pa.string()), ("sampled_at", pa.timestamp("s", "UTC")), ("value", pa.float64())]
+)
+
+
+def read_depths(path: Path) -> pa.Table:
+    """Secchi depths, .csv or .parquet: section_code, sampled_at with offset, value in metres; as `read_file` raises."""
+    if not path.is_file():
+        raise NotFoundError(f"没有文件 {path} / there is no file {path}")
+    try:
+        if path.suffix == ".parquet":
+            return pq.read_table(path, columns=_DEPTHS.names).cast(_DEPTHS)
+        typed = csv.ConvertOptions(
+            column_types={field.name: field.type for field in _DEPTHS}, include_columns=_DEPTHS.names
+        )
+        return csv.read_csv(path, convert_options=typed)
+    except (pa.ArrowInvalid, KeyError, OSError) as error:
+        raise MalformedError(
+            f"{path} 须有三列 / {path} has the columns {', '.join(_DEPTHS.names)}: {error}"
+        ) from None
 
 
 def write_table(table: pa.Table, path: Path) -> None:

@@ -21,7 +21,7 @@ from exchange.errors import (
     PermissionDeniedError,
 )
 from exchange.ids import AgencyId
-from exchange.ports import AttachmentStore, Clock, ObjectStore, StatementRecord
+from exchange.ports import AttachmentStore, Clock, EntryKind, ObjectStore, StatementRecord
 from exchange.referral.case import Referral
 from exchange.referral.move import Act, Attachment, Move
 from exchange.trust.envelope import Envelope
@@ -158,6 +158,8 @@ def namer_of(known: Referral, digest: str) -> AgencyId:
 
 
 def attachments_of(record: StatementRecord) -> Iterable[str]:
-    """Digests of what a referral's move in a ledger names."""
+    """Digests of what a referral's move in a ledger names; other statements name nothing."""
+    if record.kind is not EntryKind.REFERRAL:
+        return []
     move = Move.parse(Envelope.from_json_bytes(record.envelope).payload)
     return [item.digest for item in move.attachments]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,7 @@ from exchange.errors import (
 )
 from exchange.flow.attach import Attachments
 from exchange.flow.entry import record_of
+from exchange.flow.inbox import Inbox
 from exchange.flow.statement import StatementIndex
 from exchange.ids import AgencyId
 from exchange.ports import EntryKind, LedgerStore, StatementRecord
@@ -56,9 +58,7 @@ class ReferralBook:
     def __init__(self, ledger: LedgerStore, refresh: float) -> None:
         self.index = StatementIndex(ledger, EntryKind.REFERRAL, refresh, self._take)
         self._known: dict[str, History] = {}
-        self._of: dict[AgencyId, set[str]] = {}
-        # by agency, until a move of one of its referrals comes
-        self._inboxes: dict[AgencyId, dict[tuple[bool, bool], list[Referral]]] = {}
+        self._inboxes: dict[AgencyId, Inbox] = {}
         self._lock = threading.Lock()
 
     def get(self, referral: str) -> Referral:
@@ -90,22 +90,12 @@ class ReferralBook:
         self.index.read(at_once=True)
         return self._known.get(referral)
 
-    def of(self, agency: AgencyId) -> list[Referral]:
-        """Those that an agency has or had a part in, in no order."""
-        self.index.read()
-        with self._lock:
-            ids = list(self._of.get(agency, ()))
-        found = (self._known[id].standing for id in ids)
-        return [each for each in found if each is not None]
-
     def inbox(self, agency: AgencyId, mine: bool, closed: bool = False) -> list[Referral]:
-        """As the function of that name, over all that an agency has a part in; not to be changed."""
+        """Referrals that an agency has or had a part in, the nearest deadline first; `mine`: those that wait for it."""
         self.index.read()
         with self._lock:
-            kept = self._inboxes.setdefault(agency, {})
-        if (mine, closed) not in kept:
-            kept[mine, closed] = inbox(self.of(agency), agency, mine, closed)
-        return kept[mine, closed]
+            found = self._inboxes.get(agency)
+            return found.listed(mine, closed) if found else []
 
     def _take(self, record: StatementRecord) -> None:
         try:
@@ -116,9 +106,10 @@ class ReferralBook:
         history = grown(self._known.get(record.subject, History()), move)
         with self._lock:
             self._known[record.subject] = history
-            for party in history.standing.parties if history.standing else ():
-                self._of.setdefault(party, set()).add(record.subject)
-                self._inboxes.pop(party, None)
+            if history.standing is None:
+                return
+            for party in history.standing.parties:
+                self._inboxes.setdefault(party, Inbox(party)).put(record.subject, history.standing)
 
 
 class Desk:
@@ -131,6 +122,10 @@ class Desk:
         self._attachments = attachments
         self._settings = settings
         self._holidays = Holidays.load(Path(agreement.calendar)) if agreement.calendar else None
+        # a page of an inbox asks for the same few days again and again
+        self._between = lru_cache(maxsize=4096)(
+            lambda start, end: working_days_between(start, end, self._holidays)
+        )
         self._ladder = Ladder(
             settings.remind_after_days,
             settings.interview_after_days,
@@ -160,16 +155,14 @@ class Desk:
 
     def proposed(self, known: Referral, now: datetime) -> Proposal | None:
         """The step of the ladder that the rule proposes."""
-        between = lambda start, end: working_days_between(start, end, self._holidays)  # noqa: E731
-        return proposed(known, now, self._ladder, between)
+        return proposed(known, now, self._ladder, self._between)
 
     def days_left(self, known: Referral, now: datetime) -> int | None:
         """Working days until the deadline, today not counted; negative beyond it, None where none runs."""
         if known.deadline is None:
             return None
         last, today = received_on(known.deadline - timedelta(microseconds=1)), received_on(now)
-        left = working_days_between(today, last, self._holidays)
-        return left or -working_days_between(last, today, self._holidays)
+        return self._between(today, last) or -self._between(last, today)
 
     def judge(self, payload: bytes) -> None:
         """Steps (1) to (4); raises as the state machine, InvalidInputError, WrongStateError, NotFoundError."""
@@ -219,14 +212,6 @@ def granted(known: Referral) -> Iterable[Move]:
             asked = move
         elif move.act is Act.GRANT_EXTENSION and asked is not None:
             yield asked
-
-
-def inbox(found: Iterable[Referral], agency: AgencyId, mine: bool, closed: bool = False) -> list[Referral]:
-    """Open referrals of an agency by deadline, the nearest first; with `mine` only those that wait for it."""
-    kept = [
-        each for each in found if (closed or not each.state.final) and (not mine or agency in each.awaited)
-    ]
-    return sorted(kept, key=lambda each: (each.deadline or each.due, each.id))
 
 
 def _same(*pairs: tuple[str, datetime, datetime]) -> None:

@@ -13,14 +13,12 @@ import pyarrow as pa
 
 from exchange.errors import InvalidInputError
 from exchange.river.network import RiverNetwork, Stretch
+from exchange.river.practice import Practice, shipped_practice
 from exchange.river.reach import Place
 from exchange.river.transport import DAY, Channel, Release, mass_flux, span, surviving
 
 Floats = npt.NDArray[np.float64]
 _POINTS: Final = 4000
-# Where no concentration is named from which the spill is felt: this share of its peak.
-FELT: Final = 0.05
-SPREAD: Final = 0.2
 CURVE: Final = pa.schema(
     [
         pa.field("section", pa.string()),
@@ -87,16 +85,21 @@ class Forecast:
 class Levels:
     """Concentrations in mg/L that matter at a section: what is there without the spill, and the limit held to, if any.
 
-    `felt`: added by the spill, from which it has arrived; 5 % of the peak if None. `spread`: doubt of velocities.
+    `felt`: added by the spill, from which it has arrived. `spread`: doubt of velocities, relative. None: as the
+    practice has it.
     """
 
     background: float = 0.0
     limit: float | None = None
     felt: float | None = None
-    spread: float = SPREAD
+    spread: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.spread < 1 or self.background < 0 or (self.felt is not None and self.felt <= 0):
+        if (
+            not 0 <= (self.spread or 0.0) < 1
+            or self.background < 0
+            or (self.felt is not None and self.felt <= 0)
+        ):
             raise InvalidInputError(
                 "参数超出范围 / spread is in [0, 1), the background is not negative, felt is above 0"
             )
@@ -106,17 +109,24 @@ NO_LEVELS: Final = Levels()
 
 
 def forecast(
-    network: RiverNetwork, spill: Spill, section: str, place: Place, levels: Levels = NO_LEVELS
+    network: RiverNetwork,
+    spill: Spill,
+    section: str,
+    place: Place,
+    levels: Levels = NO_LEVELS,
+    practice: Practice | None = None,
 ) -> Forecast:
     """What a section at `place` will see of a spill.
 
     Raises NotFoundError (the water does not pass the section), InvalidInputError (a peak below `felt`, a number that
     cannot be), and as `mass_flux`.
     """
+    usual = (practice or shipped_practice()).forecast
+    spread = usual.spread if levels.spread is None else levels.spread
     path = network.path(spill.place, place)
     times, added = _curve(path, spill, 1.0)
     peak = int(np.argmax(added))
-    level = FELT * float(added[peak]) if levels.felt is None else levels.felt
+    level = usual.felt_share * float(added[peak]) if levels.felt is None else levels.felt
     window = _window(times, added, level, spill.began)
     if window is None:
         raise InvalidInputError(
@@ -133,8 +143,8 @@ def forecast(
         felt=window,
         peak_at=_moment(spill.began, float(times[peak])),
         peak_mgl=float(added[peak]),
-        earliest=_arrival(path, spill, level, 1 + levels.spread),
-        latest=_arrival(path, spill, level, 1 - levels.spread),
+        earliest=_arrival(path, spill, level, 1 + spread),
+        latest=_arrival(path, spill, level, 1 - spread),
         background=levels.background,
         limit_mgl=levels.limit,
         over=_over(times, added, levels, spill.began),

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from exchange.errors import InvalidInputError
 from exchange.river.network import RiverNetwork
+from exchange.river.practice import Practice, Tracing, shipped_practice
 from exchange.river.reach import Place
 from exchange.river.source import SIGNATURES, Source
 from exchange.river.transport import DAY
 
-_WEIGHTS: Final = {"timing": 0.35, "substance": 0.35, "load": 0.3}
-_SPREAD: Final = 0.3
+_Said = tuple[str, str]
 _MASS: Final = {"w21003": "ammonia", "w01018": "cod", "w01019": "cod", "w21011": "phosphorus"}
 
 
@@ -25,14 +25,15 @@ _MASS: Final = {"w21003": "ammonia", "w01018": "cod", "w01019": "cod", "w21011":
 class Alarm:
     """What was seen at a section: `excess` in mg/L by item above what is usual, from `seen` on, for `hours`.
 
-    `window_hours`: how long before `seen` a release is looked for. `decay_per_day` by item, first order.
+    `window_hours`: how long before `seen` a release is looked for; None: as the practice has it. `decay_per_day` by
+    item, first order.
     """
 
     place: Place
     seen: datetime
     excess: Mapping[str, float]
-    hours: float = 4.0
-    window_hours: float = 72.0
+    hours: float | None = None
+    window_hours: float | None = None
     decay_per_day: float = 0.0
 
     def __post_init__(self) -> None:
@@ -42,7 +43,8 @@ class Alarm:
             raise InvalidInputError(
                 "须给出超出平常的浓度，且为正 / the excess names one item or more, above zero"
             )
-        if not (self.hours > 0 and self.window_hours > 0 and self.decay_per_day >= 0):
+        spans = [each for each in (self.hours, self.window_hours) if each is not None]
+        if not (all(each > 0 for each in spans) and self.decay_per_day >= 0):
             raise InvalidInputError("历时与时窗须为正 / hours and window are above zero, decay not below")
 
 
@@ -73,15 +75,18 @@ class Candidate:
         return "; ".join(en for _, en in self.reasons)
 
 
-def trace(network: RiverNetwork, alarm: Alarm, sources: Sequence[Source]) -> list[Candidate]:
+def trace(
+    network: RiverNetwork, alarm: Alarm, sources: Sequence[Source], practice: Practice | None = None
+) -> list[Candidate]:
     """Every source upstream within the window, most likely first.
 
     Timing: the nearer the better, and better still where its own register says that something happened when the water
     passed it. Substance: the share of the items seen that it is known for. Load: its daily load against what must
     have been let out for the section to see what it saw. Raises NotFoundError (a section off the network).
     """
+    judge = _Judge(alarm, (practice or shipped_practice()).trace)
     place = network.check(alarm.place)
-    above = {found.reach.code: found for found in network.upstream(place, alarm.window_hours)}
+    above = {found.reach.code: found for found in network.upstream(place, judge.window)}
     discharge = network.reach(place.reach).discharge_m3s
     found = []
     for source in sources:
@@ -91,8 +96,8 @@ def trace(network: RiverNetwork, alarm: Alarm, sources: Sequence[Source]) -> lis
             continue
         km = upstream.km + where.km_to_end
         hours = upstream.hours + where.km_to_end / upstream.reach.velocity_ms / 3.6
-        if 0 <= hours <= alarm.window_hours:
-            found.append(_candidate(alarm, source, km, hours, discharge))
+        if 0 <= hours <= judge.window:
+            found.append(judge.candidate(source, km, hours, discharge))
     return sorted(found, key=lambda each: (-each.score, each.hours, each.source.code))
 
 
@@ -104,70 +109,77 @@ def _where(network: RiverNetwork, source: Source) -> Place | None:
     return Place(reach.code, min(source.place.km_to_end, reach.length_km))
 
 
-def _candidate(alarm: Alarm, source: Source, km: float, hours: float, discharge: float) -> Candidate:
-    released = alarm.seen - timedelta(hours=hours)
-    # g/m³ · m³/s · s = g; what decays on the way has to be let out as well
-    grown = math.exp(alarm.decay_per_day * hours * 3600 / DAY)
-    needed = {item: excess * discharge * alarm.hours * 3.6 * grown for item, excess in alarm.excess.items()}
-    timing, when = _timing(alarm, source, hours, released)
-    substance, what = _substance(alarm, source)
-    load, how_much = _load(alarm, source, needed)
-    parts = {"timing": timing, "substance": substance, "load": load}
-    score = sum(_WEIGHTS[name] * value for name, value in parts.items())
-    reasons = (*when, *what, *how_much, *source.remarks)
-    return Candidate(source, round(score, 4), parts, km, hours, released, needed, reasons)
+class _Judge:
+    """Weighs sources against one alarm."""
 
+    def __init__(self, alarm: Alarm, terms: Tracing) -> None:
+        self._alarm = alarm
+        self._terms = terms
+        self._lasting = terms.alarm_hours if alarm.hours is None else alarm.hours
+        self.window = terms.window_hours if alarm.window_hours is None else alarm.window_hours
 
-def _timing(
-    alarm: Alarm, source: Source, hours: float, released: datetime
-) -> tuple[float, list[tuple[str, str]]]:
-    said = [(f"到断面约 {hours:.1f} 小时", f"about {hours:.1f} h above the section")]
-    # the longer the way, the less sure the moment
-    near = 1 - 0.5 * hours / alarm.window_hours
-    if source.noticed is None:
-        return near * 0.8, said
-    apart = abs((source.noticed - released).total_seconds()) / 3600
-    doubt = max(alarm.hours, _SPREAD * hours, 1.0)
-    if apart <= 2 * doubt:
-        said.append(
-            (
-                f"其异常与推算排放时刻相差 {apart:.1f} 小时",
-                f"something was noticed there within {apart:.1f} h of then",
+    def candidate(self, source: Source, km: float, hours: float, discharge: float) -> Candidate:
+        alarm, weights = self._alarm, self._terms.weights
+        released = alarm.seen - timedelta(hours=hours)
+        # g/m³ · m³/s · s = g; what decays on the way has to be let out as well
+        grown = math.exp(alarm.decay_per_day * hours * 3600 / DAY)
+        needed = {
+            item: excess * discharge * self._lasting * 3.6 * grown for item, excess in alarm.excess.items()
+        }
+        timing, when = self._timing(source, hours, released)
+        substance, what = self._substance(source)
+        load, how_much = self._load(source, needed)
+        parts = {"timing": timing, "substance": substance, "load": load}
+        score = sum(weights[name] * value for name, value in parts.items())
+        reasons = (*when, *what, *how_much, *source.remarks)
+        return Candidate(source, round(score, 4), parts, km, hours, released, needed, reasons)
+
+    def _timing(self, source: Source, hours: float, released: datetime) -> tuple[float, list[_Said]]:
+        terms = self._terms
+        said = [(f"到断面约 {hours:.1f} 小时", f"about {hours:.1f} h above the section")]
+        # the longer the way, the less sure the moment
+        near = 1 - terms.far * hours / self.window
+        if source.noticed is None:
+            return near * terms.unnoticed, said
+        apart = abs((source.noticed - released).total_seconds()) / 3600
+        doubt = max(self._lasting, terms.doubt * hours, terms.least_doubt_hours)
+        if apart <= 2 * doubt:
+            said.append(
+                (
+                    f"其异常与推算排放时刻相差 {apart:.1f} 小时",
+                    f"something was noticed there within {apart:.1f} h of then",
+                )
             )
-        )
-    return near * (0.5 + 0.5 * math.exp(-((apart / doubt) ** 2))), said
+        return near * (0.5 + 0.5 * math.exp(-((apart / doubt) ** 2))), said
 
+    def _substance(self, source: Source) -> tuple[float, list[_Said]]:
+        known = source.substances or SIGNATURES.get(source.kind, frozenset())
+        hits = sorted(item for item in self._alarm.excess if item in known)
+        if not known:
+            return self._terms.unknown, [("特征污染物不明", "it is not known what it lets out")]
+        if not hits:
+            return 0.0, [("特征污染物不符", "it is not known for what was seen")]
+        said = (f"特征污染物相符：{'、'.join(hits)}", f"known for {', '.join(hits)}")
+        return len(hits) / len(self._alarm.excess), [said]
 
-def _substance(alarm: Alarm, source: Source) -> tuple[float, list[tuple[str, str]]]:
-    known = source.substances or SIGNATURES.get(source.kind, frozenset())
-    hits = sorted(item for item in alarm.excess if item in known)
-    if not known:
-        return 0.3, [("特征污染物不明", "it is not known what it lets out")]
-    if not hits:
-        return 0.0, [("特征污染物不符", "it is not known for what was seen")]
-    names = "、".join(hits)
-    return len(hits) / len(alarm.excess), [(f"特征污染物相符：{names}", f"known for {', '.join(hits)}")]
-
-
-def _load(alarm: Alarm, source: Source, needed: Mapping[str, float]) -> tuple[float, list[tuple[str, str]]]:
-    ratios = {
-        item: source.daily_kg[_MASS[item]] / kg
-        for item, kg in needed.items()
-        if item in _MASS and source.daily_kg.get(_MASS[item])
-    }
-    if not ratios:
-        return 0.3, [("排放量不明", "its load is not known")]
-    # all that was seen has to be explained: the item that its load explains least decides
-    item = min(ratios, key=lambda name: ratios[name])
-    ratio, kg = ratios[item], needed[item]
-    # a day's load let go at once is plausible; a tenth of what is needed is hardly so
-    likely = ratio / (ratio + 0.3)
-    return likely, [
-        (
-            f"断面所见约需 {kg:,.0f} kg，其日负荷为其 {ratio:.0%}",
-            f"{kg:,.0f} kg are needed; its day is {ratio:.0%} of that",
-        )
-    ]
+    def _load(self, source: Source, needed: Mapping[str, float]) -> tuple[float, list[_Said]]:
+        ratios = {
+            item: source.daily_kg[_MASS[item]] / kg
+            for item, kg in needed.items()
+            if item in _MASS and source.daily_kg.get(_MASS[item])
+        }
+        if not ratios:
+            return self._terms.unknown, [("排放量不明", "its load is not known")]
+        # all that was seen has to be explained: the item that its load explains least decides
+        item = min(ratios, key=lambda name: ratios[name])
+        ratio, kg = ratios[item], needed[item]
+        # a day's load let go at once is plausible; a tenth of what is needed is hardly so
+        return ratio / (ratio + self._terms.half_load), [
+            (
+                f"断面所见约需 {kg:,.0f} kg，其日负荷为其 {ratio:.0%}",
+                f"{kg:,.0f} kg are needed; its day is {ratio:.0%} of that",
+            )
+        ]
 
 
 def trace_table(candidates: Iterable[Candidate]) -> pa.Table:

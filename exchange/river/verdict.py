@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exchange.errors import InvalidInputError
 from exchange.river.assess import graded, section_classes
 from exchange.river.plain import decoded
 from exchange.river.standard import WORSE, Standard, Wording
@@ -140,6 +142,45 @@ def _scaled(moved: float, little: float, some: float) -> Change:
     return Change.WORSE if -moved <= some else Change.MUCH_WORSE
 
 
+def months_before(month: str) -> tuple[str, str]:
+    """The month before 2026-03, and the same one a year before; raises InvalidInputError."""
+    try:
+        year, number = int(month[:4]), date.fromisoformat(f"{month}-01").month
+    except ValueError:
+        raise InvalidInputError(f"{month!r} 不是月份 / {month!r} is not a month like 2026-03") from None
+    return f"{year - (number == 1)}-{12 if number == 1 else number - 1:02}", f"{year - 1}-{number:02}"
+
+
+def river_changes(
+    means: pa.Table, month: str, standard: Standard
+) -> list[tuple[Verdict, Change | None, Change | None]]:
+    """Each river's verdict in a month, with its change from the month before and from the year before.
+
+    `means` as for `river_verdicts`, with `month`. By shares where both times five sections and more count, else by
+    class; None where there is no earlier one. Source: 环办〔2011〕22号 §三.
+    """
+    now, previous, earlier = (
+        {each.river: each for each in river_verdicts(means.filter(pc.equal(means["month"], at)), standard)}
+        for at in (month, *months_before(month))
+    )
+    return [
+        (
+            verdict,
+            _changed(previous.get(name), verdict, standard),
+            _changed(earlier.get(name), verdict, standard),
+        )
+        for name, verdict in now.items()
+    ]
+
+
+def _changed(before: Verdict | None, after: Verdict, standard: Standard) -> Change | None:
+    if before is None or not before.level or not after.level:
+        return None
+    if before.by_share and after.by_share:
+        return share_change(before, after, standard)
+    return class_change(before.level, after.level)
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A section's month against its target, the month before and the same month a year before; None: no such figure."""
@@ -162,9 +203,7 @@ def compare_sections(classes: pa.Table, month: str, targets: Mapping[str, int]) 
             strict=True,
         )
     )
-    year, number = int(month[:4]), int(month[5:7])
-    previous = f"{year - (number == 1)}-{12 if number == 1 else number - 1:02}"
-    earlier = f"{year - 1}-{number:02}"
+    previous, earlier = months_before(month)
     found = []
     for (section, at), level in sorted(held.items()):
         if at == month:

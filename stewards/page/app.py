@@ -22,8 +22,8 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exchange.errors import HechuanError, InvalidInputError
+from stewards.alert import alerts
 from stewards.compare.difference import ask_kept, kept, title_of
-from stewards.deadline import alerts
 from stewards.hook import HubHook
 from stewards.objection import object_to
 from stewards.page.gather import SHOWN_ROWS, batch_now, feeds_now, referrals_now

@@ -43,6 +43,7 @@ class Border:
     right: Bank
     office: Bank
     made: Banks
+    hubs: list[HubProcess]
 
 
 def published(client: Client, rows: pa.Table) -> None:
@@ -72,7 +73,7 @@ def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
         sides = [Bank(home, stack.enter_context(connect(home))) for home in homes]
         published(sides[0].client, made.left)
         published(sides[1].client, made.right)
-        yield Border(*sides, made)
+        yield Border(*sides, made, hubs)
 
 
 def seen(bank: Bank, id: str, state: str) -> None:
@@ -175,3 +176,9 @@ def test_what_was_sent_is_what_was_mirrored(border: Border, capsys: pytest.Captu
     capsys.readouterr()
     hechuan("reconcile", "deliveries", LEFT, "--home", border.left.home, *other)
     assert "双方一致" in capsys.readouterr().out
+
+
+def test_hubs_with_settlements_are_clean_and_kept(border: Border, tmp_path: Path) -> None:
+    for hub in border.hubs:
+        assert hechuan("fsck", hub.directory) == 0
+    assert hechuan("backup", border.hubs[0].directory, tmp_path / "backup") == 0

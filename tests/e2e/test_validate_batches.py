@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     homes = [root / f"agency-500000-{name}" for name in names]
     feeds = {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"}
     airflow = AirflowHome(root / "airflow", {"hechuan_default": homes[1]}, feeds)
+    airflow.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(
+        {"type": "file", "log_file_path": str(airflow.home / "lineage.json"), "append": True}
+    )
     with Dags(airflow) as dags, HubProcess(root, "500000", ["--stewards", "joint-office"]) as hub:
         for name in names:
             hub.enroll(name)
@@ -96,6 +100,14 @@ def test_too_much_that_is_wrong_is_referred(office: Office) -> None:
     office.owner.publish("water-quality", samples(100, data_flag=dict.fromkeys(range(20), "X")))
     [found] = office.validated()
     assert found["decision"] == "refer"
+
+
+def test_every_run_is_told_as_openlineage(office: Office) -> None:
+    lines = (office.dags.airflow.home / "lineage.json").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    told = {(each["job"]["name"], each["eventType"]) for each in events}
+    assert {("validate_batches.validate", kind) for kind in ("START", "COMPLETE")} <= told
+    assert {each["job"]["namespace"] for each in events} == {"default"}
 
 
 def test_no_referral_is_late_yet(office: Office) -> None:

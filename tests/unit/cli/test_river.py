@@ -70,6 +70,45 @@ def test_quality(here: Path) -> None:
     assert {row["main"] for row in written} == {"w21003", ""}
 
 
+def test_change(here: Path) -> None:
+    places = table(section("SC-SHANGHEBA", "上河坝", "铜钵河"))
+    pq.write_table(places.append_column("target_class", pa.array(["III"])), "sections.parquet")
+    # 1.03 in June and 1.01 in August 2022 are IV, 0.99 in October is III
+    said = run(
+        "change", "values.parquet", "--sections", "sections.parquet", "--month", "2022-10", "-o", "c.csv"
+    )
+    assert "✓" in said
+    with (here / "c.csv").open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["class"], row["target_class"], row["meets"]) == ("III", "III", "true")
+    assert (row["last_month"], row["last_year"]) == ("same", "better")
+    assert said.count("有所好转") == 2  # the section, and its river
+    said = run("change", "values.parquet", "--sections", "sections.parquet", "--month", "2021-02")
+    assert "未达标" in said
+    assert "2024-12" in run("change", "values.parquet")
+    for wrong in ("2030-01", "March"):
+        with pytest.raises(InvalidInputError):
+            run("change", "values.parquet", "--month", wrong)
+
+
+def test_trophic(here: Path) -> None:
+    # the figures of the index's own test
+    given = (("w01016", 0.01), ("w21011", 0.05), ("w21001", 1.0), ("w01019", 4.0))
+    rows = [{"section_code": "L", "sampled_at": START, "item_code": item, "value": value, "unit": "mg/L",
+             "data_flag": "N"} for item, value in given]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), "lake.parquet")
+    (here / "depths.csv").write_text("section_code,sampled_at,value\nL,2021-01-15T12:00:00+08:00,1.0\n")
+    said = run("trophic", "lake.parquet", "--transparency", "depths.csv", "-o", "tli.csv")
+    assert "中营养" in said
+    with (here / "tli.csv").open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert float(row["tli"]) == pytest.approx(48.02, abs=0.02)
+    (here / "odd.csv").write_text("section_code,value\nL,1.0\n")
+    for odd, error in (("odd.csv", MalformedError), ("gone.csv", NotFoundError)):
+        with pytest.raises(error):
+            run("trophic", "lake.parquet", "--transparency", odd)
+
+
 def test_trend(here: Path) -> None:
     said = run("trend", "values.parquet", "-o", "trend.parquet")
     assert "下降 falling" in said

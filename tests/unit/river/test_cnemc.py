@@ -1,6 +1,8 @@
 """Acceptance: the classes that the national stations published, from the values that they published.
 
-The rest of the differences are values shown as exactly a limit, which were rounded after they had been graded.
+Of the 79 rows of 7,722 that still differ with lake limits in lakes, 48 show a value that is exactly a limit: it was
+rounded after it had been graded. 31 bear a class that no limit makes of the values beside it. Which stations count as
+lakes cannot matter more: were each graded as whatever fits it best, five stations on rivers would gain six rows.
 """
 
 from __future__ import annotations
@@ -42,14 +44,20 @@ def measured() -> pa.Table:
     return values.filter(pc.is_in(values["item_code"], pa.array(FIVE)))
 
 
-def agreement(values: pa.Table) -> float:
-    """Share of samples whose published class is ours, in per cent."""
+def compared(values: pa.Table) -> pa.Table:
+    """Samples with `same`: 100 where the published class is ours, else 0."""
     keys = ["section_code", "sampled_at"]
     ours = section_classes(graded(values, national_standard()), national_standard()).select([*keys, "class"])
     stated = decoded(values).group_by(keys).aggregate([("stated_class", "max")]).drop_null()
     both = ours.join(stated, keys, join_type="inner")
     assert both.num_rows > 6600
-    return float(100 * pc.mean(pc.equal(both["class"], both["stated_class_max"]).cast(pa.int8())).as_py())
+    same = pc.equal(both["class"], both["stated_class_max"]).cast(pa.int8())
+    return both.select(keys).append_column("same", pc.multiply(same, pa.scalar(100.0)))
+
+
+def agreement(values: pa.Table) -> float:
+    """Share of samples whose published class is ours, in per cent."""
+    return float(pc.mean(compared(values)["same"]).as_py())
 
 
 def test_river_limits_everywhere() -> None:
@@ -61,3 +69,17 @@ def test_lake_limits_in_lakes() -> None:
     lakes = sections.filter(pc.is_in(sections["section_name"], pa.array(LAKES)))["section_code"]
     body = pc.if_else(pc.is_in(values["section_code"], lakes.combine_chunks()), "lake", "river")
     assert agreement(values.append_column("water_body", body)) == pytest.approx(99.0, abs=0.1)
+
+
+def test_no_choice_of_lakes_does_better() -> None:
+    values = measured()
+    bodies = [
+        compared(values.append_column("water_body", pa.array([body] * values.num_rows)))
+        for body in ("river", "lake")
+    ]
+    river, lake = (
+        each.group_by("section_code").aggregate([("same", "sum"), ("same", "count")]) for each in bodies
+    )
+    both = river.join(lake, "section_code", right_suffix="_lake")
+    best = pc.sum(pc.max_element_wise(both["same_sum"], both["same_sum_lake"])).as_py()
+    assert best / pc.sum(both["same_count"]).as_py() == pytest.approx(99.0, abs=0.1)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
+from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from exchange.errors import InvalidInputError, NotFoundError
+from exchange.errors import InvalidInputError, MalformedError, NotFoundError
+from exchange.river.practice import load_practice
 from exchange.river.reach import Place
 from exchange.river.source import read_sources
 from exchange.river.trace import Alarm, trace, trace_table
@@ -120,3 +123,30 @@ def test_what_cannot_be_is_refused() -> None:
         read_sources("hydrology", pa.table({}))
     with pytest.raises(NotFoundError):
         trace(waters(), alarm(place=Place("XX")), [])
+
+
+def test_another_practice_weighs_otherwise() -> None:
+    edition = json.loads((files("exchange.river") / "data/practice-1.0.0.json").read_bytes())
+    edition["trace"]["weights"] = {"timing": 0.0, "substance": 0.0, "load": 1.0}
+    found = trace(waters(), alarm(), suspects(), load_practice(json.dumps(edition).encode()))
+    assert [each.score for each in found] == [round(each.parts["load"], 4) for each in found]
+    assert found != trace(waters(), alarm(), suspects())
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("trace", "weights", {"timing": 1.0, "substance": 0.5, "load": 0.5}),
+        ("trace", "weights", {"timing": 1.0}),
+        ("trace", "window_hours", 0),
+        ("trace", "unknown", 1.5),
+        ("trace", "unheard", 1.0),
+        ("forecast", "felt_share", 0),
+        ("forecast", "spread", "much"),
+    ],
+)
+def test_an_unsound_practice_is_refused(part: str, name: str, value: object) -> None:
+    edition = json.loads((files("exchange.river") / "data/practice-1.0.0.json").read_bytes())
+    edition[part][name] = value
+    with pytest.raises(MalformedError):
+        load_practice(json.dumps(edition).encode())
