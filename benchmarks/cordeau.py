@@ -1,8 +1,8 @@
 """Public instances of periodic routing (PVRP) in the text form that Cordeau, Gendreau and Laporte (1997) gave them.
 
 First line: type (1 is periodic), vehicles a day, customers, days. Then for each day the longest duration and the load
-of a vehicle, 0 for no limit. Then the depot and each customer: number, x, y, service duration, demand, frequency, how many
-combinations of days, and these as numbers whose bits are days, the first day being the highest.
+of a vehicle, 0 for no limit. Then the depot and each customer: number, x, y, service duration, demand, frequency, how
+many combinations of days, and these as numbers whose bits are days, the first day being the highest.
 
 As an office, a customer is a reach that is visited once in each part of the period; combinations decide which days are
 closed. A combination binds all of a customer's days together, which an office does not, so an office may do better.
