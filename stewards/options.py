@@ -208,6 +208,8 @@ class Place:
     """Where results are kept. Empty: below AIRFLOW_HOME. Several machines need one that they share."""
 
     pages: str = ""
+    # Joint reports, a directory each; hechuan-reports in AIRFLOW_HOME otherwise.
+    reports: str = ""
     # Verdicts and batches that one run looks back for what has none yet.
     pending_batches: int = 1000
 
@@ -226,3 +228,16 @@ class Watch:
     task_retry_seconds: float = 30.0
     # A batch that has no verdict so long after it landed calls for a person.
     deadline_minutes: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A joint report that is made each month."""
+
+    name: str = ""
+    # The office's file: sides, sections, what is compared and compensated.
+    scope: str = ""
+    # Of the agency whose view of the data the report is.
+    connection: str = DEFAULT_CONNECTION
+    # zh or en
+    language: str = "zh"

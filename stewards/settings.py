@@ -28,6 +28,7 @@ from stewards.options import (
     Patrols,
     Place,
     Refer,
+    Report,
     Tolerance,
     Watch,
 )
@@ -40,8 +41,9 @@ _LISTS: Final[Mapping[str, type[Any]]] = {
     "cases": Cases,
     "downstream": Downstream,
     "patrols": Patrols,
+    "reports": Report,
 }
-_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Patrols)
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Patrols, Report)
 VARIABLE: Final = "HECHUAN_STEWARDS"
 
 
@@ -55,12 +57,18 @@ class Settings:
     cases: tuple[Cases, ...] = ()
     downstream: tuple[Downstream, ...] = ()
     patrols: tuple[Patrols, ...] = ()
+    reports: tuple[Report, ...] = ()
     host: Host = field(default_factory=Host)
     comparing: Comparing = field(default_factory=Comparing)
     tolerance: Tolerance = field(default_factory=Tolerance)
     refer: Refer = field(default_factory=Refer)
     place: Place = field(default_factory=Place)
     watch: Watch = field(default_factory=Watch)
+
+    @property
+    def made_reports(self) -> Path:
+        """The directory of joint reports."""
+        return Path(self.place.reports) if self.place.reports else _airflow_home() / "hechuan-reports"
 
     @property
     def retrying(self) -> Mapping[str, Any]:

@@ -15,8 +15,9 @@ import numpy as np
 from exchange.errors import InvalidInputError
 from exchange.patrol.cost import unmet_of
 from exchange.patrol.model import Office, Plan, Reach, Team
-from exchange.river.chart import FORMATS, family_of, thickened
+from exchange.river.chart import FORMATS
 from exchange.river.extra import load
+from exchange.river.letter import family_of, thickened
 
 _INK, _QUIET, _OFF, _MISSED = "#24303c", "#9db8cf", "#eef1f4", "#b91c1c"
 _SIDES: Final = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed")
