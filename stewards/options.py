@@ -116,6 +116,26 @@ class Downstream:
         return listed(self.watched)
 
 
+@dataclass(frozen=True, slots=True)
+class Patrols:
+    """A month of joint patrols that is planned out of evidence and proposed to the other side.
+
+    `frame`: file with teams, roads and access points, see docs/patrols.md. `evidence`: datasets, comma-separated.
+    """
+
+    name: str = ""
+    frame: str = ""
+    evidence: str = ""
+    other: str = ""
+    connection: str = DEFAULT_CONNECTION
+    seconds: float = 60.0
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """Those that the office comes from."""
+        return listed(self.evidence)
+
+
 def listed(text: str) -> list[str]:
     """The parts of a comma-separated list."""
     return [each.strip() for each in text.split(",") if each.strip()]
@@ -188,6 +208,8 @@ class Place:
     """Where results are kept. Empty: below AIRFLOW_HOME. Several machines need one that they share."""
 
     pages: str = ""
+    # Joint reports, a directory each; hechuan-reports in AIRFLOW_HOME otherwise.
+    reports: str = ""
     # Verdicts and batches that one run looks back for what has none yet.
     pending_batches: int = 1000
 
@@ -206,3 +228,16 @@ class Watch:
     task_retry_seconds: float = 30.0
     # A batch that has no verdict so long after it landed calls for a person.
     deadline_minutes: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A joint report that is made each month."""
+
+    name: str = ""
+    # The office's file: sides, sections, what is compared and compensated.
+    scope: str = ""
+    # Of the agency whose view of the data the report is.
+    connection: str = DEFAULT_CONNECTION
+    # zh or en
+    language: str = "zh"

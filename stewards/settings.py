@@ -25,8 +25,10 @@ from stewards.options import (
     Downstream,
     Feed,
     Host,
+    Patrols,
     Place,
     Refer,
+    Report,
     Tolerance,
     Watch,
 )
@@ -38,8 +40,10 @@ _LISTS: Final[Mapping[str, type[Any]]] = {
     "deliveries": Deliveries,
     "cases": Cases,
     "downstream": Downstream,
+    "patrols": Patrols,
+    "reports": Report,
 }
-_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream)
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Patrols, Report)
 VARIABLE: Final = "HECHUAN_STEWARDS"
 
 
@@ -52,12 +56,19 @@ class Settings:
     deliveries: tuple[Deliveries, ...] = ()
     cases: tuple[Cases, ...] = ()
     downstream: tuple[Downstream, ...] = ()
+    patrols: tuple[Patrols, ...] = ()
+    reports: tuple[Report, ...] = ()
     host: Host = field(default_factory=Host)
     comparing: Comparing = field(default_factory=Comparing)
     tolerance: Tolerance = field(default_factory=Tolerance)
     refer: Refer = field(default_factory=Refer)
     place: Place = field(default_factory=Place)
     watch: Watch = field(default_factory=Watch)
+
+    @property
+    def made_reports(self) -> Path:
+        """The directory of joint reports."""
+        return Path(self.place.reports) if self.place.reports else _airflow_home() / "hechuan-reports"
 
     @property
     def retrying(self) -> Mapping[str, Any]:

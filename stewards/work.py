@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+from exchange.trust.workday import SHANGHAI
 from stewards.alert import keep_daily
 from stewards.hook import HubHook
 from stewards.settings import load_settings, named
@@ -74,6 +77,21 @@ def alert_downstream(name: str) -> list[str]:
         return warn(client, watched, settings.pages)
 
 
+def patrols() -> list[str]:
+    """Names of those whose patrols are planned."""
+    return [each.name for each in load_settings().patrols]
+
+
+def plan_patrols(name: str, today: str) -> dict[str, Any]:
+    """The accord on next month's patrols, proposed unless it was; `today` as 2026-05-20."""
+    from stewards.patrols import plan_next
+
+    settings = load_settings()
+    watched = named(settings.patrols, name)
+    with HubHook(watched.connection).get_conn() as client:
+        return plan_next(client, watched, settings.pages, date.fromisoformat(today))
+
+
 def boundaries() -> list[str]:
     """Names of the boundaries that are compared."""
     return [each.name for each in load_settings().boundaries]
@@ -123,3 +141,36 @@ def reconcile_cases(name: str) -> dict[str, Any]:
     case = named(settings.cases, name)
     with HubHook(case.connection).get_conn() as steward, HubHook(case.received).get_conn() as receiver:
         return reconcile_transfers(steward, receiver, case, settings.comparing, settings.pages)
+
+
+def reports_due(period: str | None = None, as_of: str | None = None) -> list[dict[str, str]]:
+    """Arguments of `make_report` for each report; last month as of now unless told otherwise.
+
+    Raises MalformedError, InvalidInputError.
+    """
+    from exchange.report.period import Period
+
+    now = datetime.now(UTC)
+    this_month = Period(now.astimezone(SHANGHAI).date().replace(day=1), 1)
+    chosen = Period.parse(period) if period else this_month.previous
+    moment = datetime.fromisoformat(as_of) if as_of else now
+    given = {"period": str(chosen), "as_of": moment.isoformat()}
+    return [{"name": each.name, **given} for each in load_settings().reports]
+
+
+def make_report(name: str, period: str, as_of: str) -> dict[str, str]:
+    """Make one report into a directory named after it and its period; the same moment gives the same bytes."""
+    from exchange.report.make import make
+    from exchange.report.period import Period
+    from exchange.report.scope import Scope
+    from exchange.report.write import write_forms
+
+    settings = load_settings()
+    report = named(settings.reports, name)
+    path = Path(report.scope)
+    with HubHook(report.connection).get_conn() as client:
+        given = Scope.parse(path.read_bytes())
+        made = make(client, given, Period.parse(period), datetime.fromisoformat(as_of), path.parent)
+    directory = settings.made_reports / f"{name}-{period}"
+    write_forms(made, directory, report.language)
+    return {"directory": str(directory), "digest": made.report.digest, "as_of": as_of}

@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from exchange import wire
+from exchange.accord.matter import Matter as Plans
+from exchange.accord.move import Act as Planning
 from exchange.client import Client
+from exchange.client.accord import move_accord, propose_plan
 from exchange.client.settlement import move_settlement, propose_settlement
 from exchange.ids import AgencyId, ContractRef, DatasetId
 from exchange.referral.move import Act, Move
 from exchange.referral.order import Kind, Order
 from exchange.settlement.matter import Matter
 from exchange.settlement.move import Act as Settling
+from exchange.trust.canonical import canonical
 from exchange.trust.workday import SHANGHAI
 from exchange.v1 import referral_pb2
 
@@ -76,7 +80,6 @@ SCOPE: Final = {
         {"name": {"zh": "新设断面", "en": "New section"}, "river": "铜钵河", "left": D, "upstream": "right"},
     ],
     "compensation": [{"contract": "compensation-chongqing", "sections": [A_RIGHT, B, C]}],
-    "patrols": {"office": "office.json", "plan": "plan.json"},
     "next": [{"zh": "联合排查上河坝上游排口。", "en": "Survey the outfalls above Shangheba together."}],
 }
 PATROLS: Final = {
@@ -223,10 +226,22 @@ class Month:
     right: Client
 
 
+def planned(month: Month) -> str:
+    """The office proposes the plan; its accord."""
+    terms = month.office.contract("patrol-plan")
+    about = Plans(
+        (AgencyId.parse(OFFICE), AgencyId.parse(RIGHT)),
+        date(2026, 3, 1),
+        date(2026, 4, 30),
+        ContractRef.parse(str(terms.ref)),
+        terms.digest,
+    )
+    office, plan = (canonical(PATROLS[name]) for name in ("office", "plan"))
+    return propose_plan(month.office, about, office, plan).accord.id
+
+
 def write_scope(directory: Path, **changed: Any) -> Path:
-    """The office's file, and those of its patrols beside it."""
-    for name, document in PATROLS.items():
-        (directory / f"{name}.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    """The office's file."""
     path = directory / "scope.yaml"
     path.write_text(json.dumps({**SCOPE, **changed}, ensure_ascii=False), encoding="utf-8")  # JSON is YAML
     return path
@@ -282,9 +297,10 @@ def settled(month: Month) -> str:
     return propose_settlement(month.left, about, "1.25").settlement.id
 
 
-def agreed(month: Month, settlement: str) -> None:
-    """The other side countersigns."""
+def agreed(month: Month, settlement: str, accord: str) -> None:
+    """The other side countersigns the value, and accepts the plan."""
     move_settlement(month.right, settlement, Settling.ACCEPT)
+    move_accord(month.right, accord, Planning.ACCEPT)
 
 
 def referred(

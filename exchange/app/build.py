@@ -26,6 +26,7 @@ from exchange.flow.query import Reader
 from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
+from exchange.flow.review import ReviewBook
 from exchange.flow.settle import SettlementBook
 from exchange.flow.statement import StatementIndex
 from exchange.home import HubDirectory
@@ -69,6 +70,7 @@ class Application:
     book: AgreementBook
     referral_book: ReferralBook
     settlement_book: SettlementBook
+    review_book: ReviewBook
     accord_book: AccordBook
     appender: Appender
     statement_key: Signer
@@ -215,8 +217,9 @@ def build(directory: Path) -> Application:
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
+    review_book = ReviewBook(ledger, settings.referral.refresh_seconds)
     accord_book = AccordBook(ledger, settings.referral.refresh_seconds)
-    indexes = referral_book.index, settlement_book.index, accord_book.index
+    indexes = referral_book.index, settlement_book.index, review_book.index, accord_book.index
     observe = _observer(keys, checks, book, *indexes)
     return Application(
         home=home,
@@ -232,6 +235,7 @@ def build(directory: Path) -> Application:
         book=book,
         referral_book=referral_book,
         settlement_book=settlement_book,
+        review_book=review_book,
         accord_book=accord_book,
         appender=_appender(home, settings, ledger, objects, clock, observe),
         statement_key=home.signer(home.statement_key, settings.keys.statement),

@@ -156,6 +156,20 @@ class Federated:
         )
 
     @cached_property
+    def reviews(self) -> Statements:
+        """Steps of reports in."""
+        application = self._application
+        return Statements(
+            application.review_book.index,
+            application.keys,
+            application.appender,
+            application.clock,
+            application.hub,
+            application.review_book.judge,
+            application.settings.limit.clock_skew_seconds,
+        )
+
+    @cached_property
     def accords(self) -> Statements:
         """Moves of accords in."""
         application = self._application
@@ -205,7 +219,7 @@ class Federated:
             replica,
             Mirror(replica, application.objects, application.home.state / "spool", settings.limit),
             application.agreements,
-            (self.referrals, self.settlements, self.accords),
+            (self.referrals, self.settlements, self.reviews, self.accords),
             application.book,
             self.notary,
             application.ledger,

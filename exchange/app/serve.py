@@ -28,6 +28,7 @@ from exchange.serve.peer import PeerServicer
 from exchange.serve.raw import add_raw_stream
 from exchange.serve.referral import ReferralServicer
 from exchange.serve.remind import Reminder
+from exchange.serve.report import ReportServicer
 from exchange.serve.seal import SealServicer
 from exchange.serve.server import Ports, run
 from exchange.serve.settlement import SettlementServicer
@@ -45,6 +46,7 @@ from exchange.v1 import (
     peer_pb2,
     peer_pb2_grpc,
     referral_pb2_grpc,
+    report_pb2_grpc,
     seal_pb2_grpc,
     settlement_pb2_grpc,
     steward_pb2_grpc,
@@ -62,6 +64,7 @@ SERVICES = (
     "exchange.v1.PeerService",
     "exchange.v1.ReferralService",
     "exchange.v1.SettlementService",
+    "exchange.v1.ReportService",
     "exchange.v1.SealService",
     "exchange.v1.StewardService",
 )
@@ -170,6 +173,13 @@ def _add_members(
         links,
     )
     agreement_pb2_grpc.add_AgreementServiceServicer_to_server(agreement, server)
+    _add_statements(application, federated, gate, server)
+
+
+def _add_statements(
+    application: Application, federated: Federated, gate: Gate, server: grpc.aio.Server
+) -> None:
+    """Referrals, settlements, reports: what several agencies sign."""
     referral = ReferralServicer(
         gate,
         federated.referrals,
@@ -189,6 +199,8 @@ def _add_agreed(application: Application, federated: Federated, gate: Gate, serv
         gate, federated.settlements, application.settlement_book, application.settings.limit
     )
     settlement_pb2_grpc.add_SettlementServiceServicer_to_server(settlement, server)
+    report = ReportServicer(gate, federated.reviews, application.review_book, application.settings.limit)
+    report_pb2_grpc.add_ReportServiceServicer_to_server(report, server)
     patrol = PatrolServicer(gate, federated.accords, application.accord_book, application.settings.limit)
     patrol_pb2_grpc.add_PatrolServiceServicer_to_server(patrol, server)
 
@@ -199,6 +211,7 @@ def _moves(application: Application) -> Callable[[str], int | None]:
         application.book,
         application.referral_book.index,
         application.settlement_book.index,
+        application.review_book.index,
         application.accord_book.index,
     )
 

@@ -23,7 +23,6 @@ _GROUPS: Final = (
     "contracts",
     "key",
     "patrol",
-    "report",
     "settle",
 )
 _COMMANDS: Final = {
@@ -43,6 +42,7 @@ def _own() -> Iterator[EntryPoint]:
     for group in _GROUPS:
         yield EntryPoint(group, f"exchange.cli.{group}:app", "")
     yield EntryPoint("reconcile", "exchange.cli.lists:app", "")  # which adds to exchange.cli.reconcile
+    yield EntryPoint("report", "exchange.cli.review:app", "")  # and this to exchange.cli.report
     yield EntryPoint("river", "exchange.cli.river_state:app", "")  # which adds to exchange.cli.river
     for module, names in _COMMANDS.items():
         for name in names:

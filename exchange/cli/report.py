@@ -46,7 +46,7 @@ def make(
 
     given = Scope.parse(scope.read_bytes())
     with connect(home, hub) as client:
-        made = make_report(client, given, Period.parse(period), _moment(as_of), scope.parent)
+        made = make_report(client, given, Period.parse(period), moment_of(as_of), scope.parent)
     for path in write_forms(made, output, language):
         out.print(f"{path.suffix[1:]:<6}{escape(str(path))}", soft_wrap=True)
     _tell(made.report)
@@ -55,7 +55,7 @@ def make(
 @app.command()
 def show(report: ReportFile, language: Language = "zh") -> None:
     """Every figure of a report, with what it rests on. 列出数字。"""
-    found = _read(report)
+    found = read_report(report)
     _tell(found)
     for figure in found.figures:
         value = f"{figure.shown(language)} {figure.unit}".strip()
@@ -71,7 +71,7 @@ def trace(
     """Open a figure of a report: batches, publishers, receipts, each checked now. 追溯数字。"""
     from exchange.report.trace import traced
 
-    found = _read(report)
+    found = read_report(report)
     held = found.figures[figure]
     out.print(f"{held.id}  {held.shown('zh')} {held.unit}".rstrip(), markup=False)
     with connect(home, hub) as client:
@@ -86,14 +86,16 @@ def trace(
         out.print(f"无来源条目 nothing stands behind it in {pinned}", markup=False, soft_wrap=True)
 
 
-def _moment(text: str | None) -> datetime:
+def moment_of(text: str | None) -> datetime:
+    """An instant with offset, or now; raises InvalidInputError."""
     moment = datetime.now(UTC) if text is None else read_moment(text)
     if not isinstance(moment, datetime):
         raise InvalidInputError("as_of 须为带时区的时刻 / as_of is an instant with offset")
     return moment.astimezone(UTC)
 
 
-def _read(path: Path) -> Report:
+def read_report(path: Path) -> Report:
+    """A report's document; raises MalformedError."""
     from exchange.report.document import Report
 
     return Report.parse(path.read_bytes())

@@ -23,6 +23,7 @@ from exchange.v1 import (
     member_pb2_grpc,
     patrol_pb2_grpc,
     referral_pb2_grpc,
+    report_pb2_grpc,
     seal_pb2_grpc,
     settlement_pb2_grpc,
     steward_pb2_grpc,
@@ -52,6 +53,7 @@ class Session(AbstractContextManager["Session"]):
         self.agreement = agreement_pb2_grpc.AgreementServiceStub(channel)
         self.referral = referral_pb2_grpc.ReferralServiceStub(channel)
         self.settlement = settlement_pb2_grpc.SettlementServiceStub(channel)
+        self.report = report_pb2_grpc.ReportServiceStub(channel)
         self.patrol = patrol_pb2_grpc.PatrolServiceStub(channel)
         self.seal = seal_pb2_grpc.SealServiceStub(channel)
         self.steward = steward_pb2_grpc.StewardServiceStub(channel)

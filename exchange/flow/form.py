@@ -15,6 +15,7 @@ from exchange.accord import move as accord
 from exchange.ids import AgencyId
 from exchange.ports import EntryKind
 from exchange.referral import move as referral
+from exchange.review import move as review
 from exchange.settlement import move as settlement
 
 
@@ -46,6 +47,11 @@ def _settlement(payload: bytes) -> Stated:
     return Stated(move.settlement, move.parties, move.by, move.at)
 
 
+def _report(payload: bytes) -> Stated:
+    move = review.Move.parse(payload)
+    return Stated(move.report, move.parties, move.by, move.at)
+
+
 def _accord(payload: bytes) -> Stated:
     move = accord.Move.parse(payload)
     return Stated(move.accord, move.parties, move.by, move.at)
@@ -54,5 +60,6 @@ def _accord(payload: bytes) -> Stated:
 FORMS: Final[Mapping[EntryKind, Form]] = {
     EntryKind.REFERRAL: Form(referral.MOVE_TYPE, _referral),
     EntryKind.SETTLEMENT: Form(settlement.MOVE_TYPE, _settlement),
+    EntryKind.REPORT: Form(review.MOVE_TYPE, _report),
     EntryKind.ACCORD: Form(accord.MOVE_TYPE, _accord),
 }

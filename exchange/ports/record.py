@@ -23,12 +23,14 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     REFERRAL = "referral"
     SETTLEMENT = "settlement"
+    REPORT = "report"
     ACCORD = "accord"
 
     @property
     def is_statement(self) -> bool:
         """Whether such entries are statements; see StatementRecord."""
-        return self in (EntryKind.REFERRAL, EntryKind.SETTLEMENT, EntryKind.ACCORD)
+        kinds = (EntryKind.REFERRAL, EntryKind.SETTLEMENT, EntryKind.REPORT, EntryKind.ACCORD)
+        return self in kinds
 
 
 @dataclass(frozen=True, slots=True)

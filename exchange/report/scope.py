@@ -86,7 +86,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The file, read. `patrols`: paths of the office's file and of the plan; `made`: data are made up, as it says."""
+    """The file, read. `made`: data are made up, as it says.
+
+    Patrols are planned by what both sides accepted (`accord`, its id), or by files (`patrols`, of office and plan).
+    """
 
     title: Words
     about: About
@@ -97,6 +100,7 @@ class Scope:
     prefer: str
     compensation: tuple[Counted, ...]
     patrols: tuple[str, str] | None
+    accord: str
     next: tuple[Words, ...]
     made: bool
     document: Mapping[str, Any]
@@ -135,7 +139,7 @@ class Scope:
         except InvalidInputError as error:
             raise MalformedError(f"任务书有误 / the scope is not sound: {error.message}") from None
         _check(document)
-        patrols = document.get("patrols")
+        patrols = document.get("patrols", {})
         return cls(
             title=Words.of(document["title"]),
             about=About(document["about"]["kind"]),
@@ -145,7 +149,8 @@ class Scope:
             comparison=document.get("comparison", "boundary-comparison"),
             prefer=document.get("prefer", "automatic"),
             compensation=tuple(map(_counted, document.get("compensation", ()))),
-            patrols=(patrols["office"], patrols["plan"]) if patrols else None,
+            patrols=(patrols["office"], patrols["plan"]) if "plan" in patrols else None,
+            accord=patrols.get("accord", ""),
             next=tuple(map(Words.of, document.get("next", ()))),
             made=document.get("made", False),
             document=document,

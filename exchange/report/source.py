@@ -13,7 +13,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`kind`: batch, settlement, referral, contract or file. `index` is -1 where only the hub can tell it."""
+    """`kind`: batch, settlement, referral, accord, contract or file. `index` is -1 where only the hub can tell it."""
 
     key: str
     kind: str

@@ -1,7 +1,7 @@
 """From a figure down to what was signed: each source with its receipt, checked now.
 
 (1) a batch: the entry at its index is that batch, its manifest is signed by its publisher, the log's proof checks
-(2) a step of a settlement or referral: it is in the agency's own hub's ledger, under the party's signature
+(2) a step of a settlement, referral or accord: it is in the agency's own hub's ledger, under the party's signature
 (3) a contract: the hub has the very text that was counted by
 (4) a file of the office: its digest, to be held against the file
 """

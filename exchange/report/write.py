@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exchange.errors import InvalidInputError
+from exchange.report.chart.draw import pictures
+from exchange.report.form.typeset import pdf
+from exchange.report.form.webpage import html
+from exchange.report.form.word import docx
+from exchange.report.form.workbook import xlsx
 from exchange.report.make import Made
 from exchange.report.words import LANGUAGES
 
@@ -16,7 +21,14 @@ def forms(made: Made, language: str = "zh") -> Mapping[str, bytes]:
         raise InvalidInputError(
             f"语言须为 {'、'.join(LANGUAGES)} / a language is one of {', '.join(LANGUAGES)}"
         )
-    return {"report.json": made.report.to_bytes()}
+    drawn = pictures(made, language)
+    return {
+        "report.json": made.report.to_bytes(),
+        "report.pdf": pdf(made, drawn, language),
+        "report.docx": docx(made, drawn, language),
+        "report.xlsx": xlsx(made, language),
+        "report.html": html(made, drawn, language),
+    }
 
 
 def write_forms(made: Made, directory: Path, language: str = "zh") -> list[Path]:

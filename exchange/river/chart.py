@@ -11,9 +11,10 @@ from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from exchange.errors import InvalidInputError, NotFoundError
+from exchange.errors import InvalidInputError
 from exchange.river.extra import load
 from exchange.river.forecast import Forecast
+from exchange.river.letter import family_of, thickened
 from exchange.river.network import RiverNetwork
 from exchange.river.reach import Point, Reach
 
@@ -59,26 +60,6 @@ def forecast_chart(
             out, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None}
         )
     return out.getvalue()
-
-
-def family_of(font: Path | None) -> tuple[str, int]:
-    """Register the font and give its family, the simplified Chinese one if it holds several, and its weight."""
-    manager: Any = load("matplotlib.font_manager").fontManager
-    path = font or Path(load("manimgx_fonts_cjk").__file__).parent / "NotoSansCJK-VF.otf.ttc"
-    if not path.is_file():
-        raise NotFoundError(f"没有字体文件 {path} / there is no font file {path}")
-    if not any(Path(entry.fname) == path for entry in manager.ttflist):
-        manager.addfont(str(path))
-    held = [entry for entry in manager.ttflist if Path(entry.fname) == path]
-    chosen = min(held, key=lambda entry: "SC" not in entry.name.split())
-    return str(chosen.name), int(chosen.weight)
-
-
-def thickened(figure: Any) -> None:
-    """A variable font comes in its thinnest weight: letters get an outline of their own colour."""
-    effects = load("matplotlib.patheffects")
-    for text in figure.findobj(load("matplotlib.text").Text):
-        text.set_path_effects([effects.withStroke(linewidth=0.55, foreground=text.get_color())])
 
 
 def _draw_network(axes: Any, network: RiverNetwork, forecasts: Sequence[Forecast]) -> None:

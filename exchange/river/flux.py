@@ -7,7 +7,7 @@ Water Resources Research 22 (1986) 74.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -139,9 +139,10 @@ def _within(
     return times, sums / np.maximum(counts, 1)
 
 
-def loads(series: Series) -> list[Load]:
-    """Every estimator that the samples allow; rating curves need six samples above zero and a discharge that varies.
+def loads(series: Series, methods: Collection[Method] = tuple(Method)) -> list[Load]:
+    """Every estimator of `methods` that the samples allow.
 
+    Rating curves need six samples above zero and a discharge that varies.
     The interval is the estimate ± Student's t · standard error, the error from 200 resamplings of the samples
     (bootstrap, Efron 1979; fixed seed, so that the same data give the same answer); discharge is taken as known.
     """
@@ -149,7 +150,8 @@ def loads(series: Series) -> list[Load]:
     count = len(series.sampled)
     draws = np.sort(chance.integers(0, count, (_REPEATS, count)), axis=1)
     found = []
-    for method, estimate in _ESTIMATORS.items():
+    for method in methods:
+        estimate = _ESTIMATORS[method]
         whole = estimate(series, np.arange(count))
         if whole is not None:
             again = np.array([value for draw in draws if (value := estimate(series, draw)) is not None])

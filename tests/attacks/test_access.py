@@ -31,6 +31,7 @@ from exchange.client.accord import get_accord, propose_plan
 from exchange.client.call import error_of
 from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
+from exchange.client.report import get_report, submit_report
 from exchange.client.seal import register_recipient, vault_of
 from exchange.client.sealed_key import sealed_key
 from exchange.client.settlement import get_settlement, propose_settlement
@@ -40,6 +41,7 @@ from exchange.home import HubDirectory
 from exchange.ids import DatasetId, digest_of
 from exchange.member import KEY_TYPE
 from exchange.referral.order import Kind
+from exchange.review.draft import Draft
 from exchange.trust.authority import Authority, new_csr
 from exchange.trust.envelope import sign
 from exchange.trust.secret import read_private
@@ -54,6 +56,7 @@ from exchange.v1 import (
     patrol_pb2,
     peer_pb2,
     referral_pb2,
+    report_pb2,
     seal_pb2,
     settlement_pb2,
     steward_pb2,
@@ -69,8 +72,7 @@ pytestmark = pytest.mark.e2e
 CASES = "500000/ecology/enforcement-case"
 MODULES = (
     agreement_pb2, catalog_pb2, exchange_pb2, federation_pb2, ledger_pb2, member_pb2, patrol_pb2, peer_pb2,
-    referral_pb2, seal_pb2, settlement_pb2,
-    steward_pb2,
+    referral_pb2, report_pb2, seal_pb2, settlement_pb2, steward_pb2,
 )  # fmt: skip
 CALLERS = ("owner", "holder", "ended", "other", "steward", "foreign", "hub")
 """The dataset's owner; a reader whose agreement is in force; one whose agreement has ended; another agency of the
@@ -140,6 +142,9 @@ MATRIX: dict[str, Row] = {
     "SettlementService.MoveSettlement": OWNER,
     "SettlementService.GetSettlement": everybody("NOT_A_PARTY", owner="ok", holder="ok", other="ok"),
     "SettlementService.ListSettlements": OPEN,
+    "ReportService.MoveReport": OWNER,
+    "ReportService.GetReport": everybody("NOT_A_PARTY", owner="ok", foreign="ok"),
+    "ReportService.ListReports": OPEN,
     "PatrolService.MoveAccord": OWNER,
     "PatrolService.GetAccord": everybody("NOT_A_PARTY", owner="ok", holder="ok"),
     "PatrolService.ListAccords": OPEN,
@@ -247,6 +252,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
     sent = send_referral(owner, Kind.ASSIGNMENT, str(holder.profile.agency), "task", attachments=[evidence])
     referral, order = sent.referral.id, first_move(owner, sent.referral.id)
     settlement, proposal = settling(clients)
+    report, draft = drafted(clients)
     begun = planning(clients)
     return {
         "SubmitMove": lambda: agreement_pb2.SubmitMoveRequest(envelope=move),
@@ -295,6 +301,9 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "MoveSettlement": lambda: settlement_pb2.MoveSettlementRequest(envelope=proposal),
         "GetSettlement": lambda: settlement_pb2.GetSettlementRequest(id=settlement),
         "ListSettlements": settlement_pb2.ListSettlementsRequest,
+        "MoveReport": lambda: report_pb2.MoveReportRequest(envelope=draft),
+        "GetReport": lambda: report_pb2.GetReportRequest(id=report),
+        "ListReports": report_pb2.ListReportsRequest,
         "MoveAccord": lambda: patrol_pb2.MoveAccordRequest(envelope=begun[1]),
         "GetAccord": lambda: patrol_pb2.GetAccordRequest(id=begun[0]),
         "ListAccords": patrol_pb2.ListAccordsRequest,
@@ -329,6 +338,14 @@ def settling(clients: dict[str, Client]) -> tuple[str, bytes]:
     about = matter(owner, holder, other)
     begun = propose_settlement(clients["owner"], about, "0.4").settlement
     return begun.id, get_settlement(clients["owner"], begun.id).moves[0]
+
+
+def drafted(clients: dict[str, Client]) -> tuple[str, bytes]:
+    """A report of the owner's with the agency of another jurisdiction; and the owner's own first step."""
+    parties = tuple(sorted(clients[name].profile.agency for name in ("owner", "foreign")))
+    draft = Draft("跨界断面", "2026-03", digest_of(b"document"), {}, parties)
+    begun = submit_report(clients["owner"], draft).report
+    return begun.id, get_report(clients["owner"], begun.id).moves[0]
 
 
 def planning(clients: dict[str, Client]) -> tuple[str, bytes]:

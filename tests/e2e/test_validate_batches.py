@@ -1,4 +1,4 @@
-"""The DAG `validate_batches` by Airflow's own machinery against a real hub: verdicts in the ledger, pages beside it."""
+"""DAGs by Airflow's own machinery against a real hub: verdicts in the ledger, pages beside it, a report's bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pyarrow as pa
 import pytest
 
 from demo.files import automatic_values
-from demo.hub import HubProcess
+from demo.hub import HubProcess, hechuan
 from demo.sample import monitoring_sections
 from exchange.client import Client, connect
 from exchange.client.publish import Published
 from exchange.client.steward import list_verdicts
+from exchange.trust.workday import SHANGHAI
 from tests.airflows import AirflowHome, Dags
 
 pytestmark = [pytest.mark.e2e, pytest.mark.airflow]
@@ -43,13 +45,30 @@ class Office:
         return self.dags.airflow.home / "hechuan-pages"
 
 
+SCOPE = {
+    "title": "跨界断面",
+    "about": {"kind": "boundary", "name": "川渝"},
+    "left": {
+        "jurisdiction": "500000",
+        "name": "重庆",
+        "signatory": "500000/joint-office",
+        "datasets": {"water-quality": QUALITY, "monitoring-section": SECTIONS},
+    },
+    "right": {"jurisdiction": "510000", "name": "四川", "signatory": "510000/joint-office", "datasets": {}},
+    "sections": [{"name": code, "left": code} for code in CODES],
+}
+
+
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     root = tmp_path_factory.mktemp("office")
     names = ("ecology", "joint-office")
     homes = [root / f"agency-500000-{name}" for name in names]
     feeds = {QUALITY: "hechuan_default", SECTIONS: "hechuan_default"}
-    airflow = AirflowHome(root / "airflow", {"hechuan_default": homes[1]}, feeds)
+    scope = root / "scope.yaml"
+    scope.write_text(json.dumps(SCOPE), encoding="utf-8")
+    reports = f'[[reports]]\nname = "border"\nscope = "{scope}"\n'
+    airflow = AirflowHome(root / "airflow", {"hechuan_default": homes[1]}, feeds, reports)
     airflow.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(
         {"type": "file", "log_file_path": str(airflow.home / "lineage.json"), "append": True}
     )
@@ -112,6 +131,18 @@ def test_every_run_is_told_as_openlineage(office: Office) -> None:
 
 def test_no_referral_is_late_yet(office: Office) -> None:
     assert office.dags.returned("watch_deadlines", "watch") == [[]]
+
+
+def test_a_report_has_the_bytes_of_the_command(office: Office, tmp_path: Path) -> None:
+    moment, period = datetime.now(UTC), f"{datetime.now(SHANGHAI):%Y-%m}"
+    asked = {"period": period, "as_of": moment.isoformat()}
+    [found] = office.dags.returned("report_month", "make", **asked)
+    made = {path.name: path.read_bytes() for path in Path(found["directory"]).iterdir()}
+    scope = office.dags.airflow.home.parent / "scope.yaml"
+    given = ("--as-of", asked["as_of"], "--home", office.steward.profile.home.root, "-o", tmp_path)
+    hechuan("report", "make", scope, period, *given)
+    assert made == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(made) == 5
 
 
 def test_a_backfill_judges_again_what_stood(office: Office) -> None:

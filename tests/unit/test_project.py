@@ -113,6 +113,7 @@ def test_every_core_room_is_under_the_core_contract() -> None:
         "ids",
         "ledger",
         "referral",
+        "review",
         "river",
         "settlement",
         "trust",

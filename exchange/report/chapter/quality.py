@@ -46,15 +46,15 @@ _CLASSES: Final = Words(
     "A row per section: mark and colour are its class, the bar its target.",
 )
 _SECTIONS: Final = (
-    Column(Words("断面", "Section"), 1.5),
-    Column(Words("河流", "River"), 1.1),
-    Column(Words("目标", "Target"), 0.7),
-    Column(Words("本期", "Now"), 1.0),
-    Column(Words("上期", "Last period"), 0.9),
-    Column(Words("上年同期", "Last year"), 0.9),
-    Column(Words("同比变化", "Change"), 1.2),
+    Column(Words("断面", "Section"), 1.3),
+    Column(Words("河流", "River"), 1.0),
+    Column(Words("目标", "Target"), 0.8),
+    Column(Words("本期", "Now"), 1.2),
+    Column(Words("上期", "Last period"), 1.2),
+    Column(Words("上年同期", "Last year"), 1.2),
+    Column(Words("同比变化", "Change"), 1.15),
     Column(Words("达标", "On target"), 0.9),
-    Column(Words("主要污染指标", "Main pollutants"), 1.8),
+    Column(Words("主要污染指标", "Main pollutants"), 1.5),
 )
 
 

@@ -70,5 +70,5 @@ def _passed(
     except InvalidInputError as error:
         return Passed(section, item, None, None, said(error), sources)
     advice = advise(series)
-    load = next((each for each in loads(series) if each.method is advice.method), None)
+    load = next(iter(loads(series, (advice.method,))), None)
     return Passed(section, item, load, series.mean_flow, Words(advice.zh, advice.en), sources)

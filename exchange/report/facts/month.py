@@ -63,7 +63,7 @@ def facts(
         for each in (period, period.previous, period.year_ago)
     )
     found = states(scope, rows, earlier(before, standard), earlier(year_ago, standard), held, standard)  # (3)
-    plan = planned(gatherer, patrols, period)
+    plan = planned(gatherer, scope, patrols, period)
     return Facts(
         scope,
         period,

@@ -9,11 +9,15 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exchange.accord.case import fold
+from exchange.accord.move import Move
+from exchange.client.accord import get_accord
 from exchange.ids import digest_of
 from exchange.patrol.document import office_from_json, plan_from_json
 from exchange.report.gather import Gatherer, within
 from exchange.report.period import Period
 from exchange.report.scope import Scope
+from exchange.trust.envelope import Envelope
 
 _COLUMNS = ("reach_code", "started_at", "is_joint", "problems_found", "problems_solved")
 
@@ -41,11 +45,17 @@ class Patrolled:
     readable: bool
 
 
-def planned(gatherer: Gatherer, files: tuple[bytes, bytes] | None, period: Period) -> Planned | None:
-    """Visits of the plan, out of the office's file and the plan's; raises MalformedError."""
-    if files is None:
+def planned(
+    gatherer: Gatherer, scope: Scope, files: tuple[bytes, bytes] | None, period: Period
+) -> Planned | None:
+    """Visits of the plan that both sides accepted, or of the office's files; raises MalformedError, NotFoundError."""
+    if scope.accord:
+        given = _accepted(gatherer, scope.accord)
+    else:
+        given = files and (*files, gatherer.sources.file("patrol-plan", digest_of(files[1])))
+    if given is None:
         return None
-    office, plan = office_from_json(files[0]), plan_from_json(files[1])
+    office, plan = office_from_json(given[0]), plan_from_json(given[1])
     side_of = {team.code: team.side for team in office.teams}
     counts: list[dict[str, int]] = [{}, {}]
     for visit in plan.visits():
@@ -53,8 +63,19 @@ def planned(gatherer: Gatherer, files: tuple[bytes, bytes] | None, period: Perio
         for which, held in ((0, period), (1, period.following)):
             if held.holds(day):
                 counts[which][side] = counts[which].get(side, 0) + 1
-    source = gatherer.sources.file("patrol-plan", digest_of(files[1]))
-    return Planned(counts[0], counts[1], source)
+    return Planned(counts[0], counts[1], given[2])
+
+
+def _accepted(gatherer: Gatherer, id: str) -> tuple[bytes, bytes, str] | None:
+    """Office, plan and source of what stood at the moment; None where nothing had been accepted yet."""
+    found = get_accord(gatherer.client, id)
+    moves = (Move.parse(Envelope.from_json_bytes(envelope).payload) for envelope in found.moves)
+    accord, _ = fold([move for move in moves if move.at <= gatherer.moment])
+    proposal = None if accord is None else accord.standing
+    if proposal is None or proposal.office is None or proposal.plan is None:
+        return None
+    source = gatherer.sources.step("accord", gatherer.client.profile.card.jurisdiction, proposal.digest, id)
+    return proposal.office.document(), proposal.plan.document(), source
 
 
 def patrolled(gatherer: Gatherer, scope: Scope, period: Period, plan: Planned | None) -> list[Patrolled]:
