@@ -116,6 +116,26 @@ class Downstream:
         return listed(self.watched)
 
 
+@dataclass(frozen=True, slots=True)
+class Patrols:
+    """A month of joint patrols that is planned out of evidence and proposed to the other side.
+
+    `frame`: file with teams, roads and access points, see docs/patrols.md. `evidence`: datasets, comma-separated.
+    """
+
+    name: str = ""
+    frame: str = ""
+    evidence: str = ""
+    other: str = ""
+    connection: str = DEFAULT_CONNECTION
+    seconds: float = 60.0
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """Those that the office comes from."""
+        return listed(self.evidence)
+
+
 def listed(text: str) -> list[str]:
     """The parts of a comma-separated list."""
     return [each.strip() for each in text.split(",") if each.strip()]

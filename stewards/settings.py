@@ -25,6 +25,7 @@ from stewards.options import (
     Downstream,
     Feed,
     Host,
+    Patrols,
     Place,
     Refer,
     Report,
@@ -39,9 +40,10 @@ _LISTS: Final[Mapping[str, type[Any]]] = {
     "deliveries": Deliveries,
     "cases": Cases,
     "downstream": Downstream,
+    "patrols": Patrols,
     "reports": Report,
 }
-_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Report)
+_Named = TypeVar("_Named", Boundary, Deliveries, Cases, Downstream, Patrols, Report)
 VARIABLE: Final = "HECHUAN_STEWARDS"
 
 
@@ -54,6 +56,7 @@ class Settings:
     deliveries: tuple[Deliveries, ...] = ()
     cases: tuple[Cases, ...] = ()
     downstream: tuple[Downstream, ...] = ()
+    patrols: tuple[Patrols, ...] = ()
     reports: tuple[Report, ...] = ()
     host: Host = field(default_factory=Host)
     comparing: Comparing = field(default_factory=Comparing)

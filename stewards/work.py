@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,21 @@ def alert_downstream(name: str) -> list[str]:
     watched = named(settings.downstream, name)
     with HubHook(watched.connection).get_conn() as client:
         return warn(client, watched, settings.pages)
+
+
+def patrols() -> list[str]:
+    """Names of those whose patrols are planned."""
+    return [each.name for each in load_settings().patrols]
+
+
+def plan_patrols(name: str, today: str) -> dict[str, Any]:
+    """The accord on next month's patrols, proposed unless it was; `today` as 2026-05-20."""
+    from stewards.patrols import plan_next
+
+    settings = load_settings()
+    watched = named(settings.patrols, name)
+    with HubHook(watched.connection).get_conn() as client:
+        return plan_next(client, watched, settings.pages, date.fromisoformat(today))
 
 
 def boundaries() -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from exchange.cli import accord
+from exchange.cli import accord, patrol_paper
 from exchange.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exchange.patrol.model import Office, Plan
 
 app = typer.Typer(help="Joint patrols. 联合巡河。", no_args_is_help=True)
-for _command in accord.COMMANDS:
+for _command in (*accord.COMMANDS, *patrol_paper.COMMANDS):
     app.command()(_command)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

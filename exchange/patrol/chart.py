@@ -14,7 +14,7 @@ import numpy as np
 
 from exchange.errors import InvalidInputError
 from exchange.patrol.cost import unmet_of
-from exchange.patrol.model import Office, Plan, Team
+from exchange.patrol.model import Office, Plan, Reach, Team
 from exchange.river.chart import FORMATS
 from exchange.river.extra import load
 from exchange.river.letter import family_of, thickened
@@ -84,8 +84,7 @@ def _draw_map(figure: Any, axes: Any, office: Office, plan: Plan) -> None:
     missed = {office.reaches[at].code for at, _ in unmet_of(office, plan)}
     for code in sorted(missed):
         axes.plot(*place[code], "x", color=_MISSED, ms=13, mew=2.4, zorder=5)
-    named = sorted(office.reaches, key=lambda reach: -reach.risk)[:_NAMED]
-    for reach in named:
+    for reach in _named(office):
         text = f"{reach.name} {times[reach.code]}/{reach.visits}"
         axes.annotate(text, reach.place, (8, 6), textcoords="offset points", fontsize=8, color=_INK, zorder=6)
     figure.colorbar(dots, ax=axes, label="风险 risk", fraction=0.02, pad=0.01)
@@ -97,6 +96,18 @@ def _draw_map(figure: Any, axes: Any, office: Office, plan: Plan) -> None:
     )  # fmt: skip
     axes.margins(0.08)
     axes.set_axis_off()
+
+
+def _named(office: Office) -> list[Reach]:
+    """The riskiest, but for those whose names would lie on one another."""
+    places = np.array([reach.place for reach in office.reaches])
+    apart = np.maximum(np.ptp(places, axis=0) * (0.09, 0.02), 1e-9)
+    found: list[Reach] = []
+    for reach in sorted(office.reaches, key=lambda reach: -reach.risk):
+        near = (np.abs(np.subtract(reach.place, one.place)) < apart for one in found)
+        if len(found) < _NAMED and not any(each.all() for each in near):
+            found.append(reach)
+    return found
 
 
 def _draw_days(axes: Any, office: Office, plan: Plan) -> None:

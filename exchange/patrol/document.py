@@ -73,12 +73,13 @@ def _days(given: Sequence[str], start: date) -> frozenset[int]:
 
 
 def _reach(given: Mapping[str, Any], start: date) -> Reach:
-    plain = {key: given[key] for key in given if key not in ("place", "sides", "skills", "closed")}
+    plain = {key: given[key] for key in given if key not in ("place", "sides", "skills", "closed", "reasons")}
     return Reach(
         place=(given["place"][0], given["place"][1]),
         sides=tuple(given["sides"]),
         skills=frozenset(given.get("skills", ())),
         closed=_days(given.get("closed", ()), start),
+        reasons=tuple(given.get("reasons", ())),
         **plain,
     )
 

@@ -22,7 +22,8 @@ class Reach:
 
     `sides`: jurisdictions that patrol it, two for a joint one. `place`: access point, degrees, CGCS2000.
     `minutes`: on the spot. `visits`: how many the period wants, by each side. `apart`: least days between
-    two. `closed`: days on which nobody may go (flood, fishing ban). `risk`: 0 (quiet) to 1.
+    two. `closed`: days on which nobody may go (flood, fishing ban). `risk`: 0 (quiet) to 1; `reasons`: what it
+    comes from.
     """
 
     code: str
@@ -37,6 +38,7 @@ class Reach:
     risk: float = 0.0
     skills: frozenset[str] = frozenset()
     closed: frozenset[int] = frozenset()
+    reasons: tuple[str, ...] = ()
 
     @property
     def joint(self) -> bool:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,18 +15,21 @@ import pytest
 from demo.hub import HubProcess, fixed_ports, hechuan, introduce
 from exchange.accord.move import Act
 from exchange.client import Client, connect
-from exchange.client.accord import get_accord, list_accords, move_accord
+from exchange.client.accord import folded, get_accord, list_accords, move_accord
 from exchange.client.referral import list_referrals
 from exchange.client.verify import verify_receipt_text
 from exchange.errors import InvalidInputError, WrongStateError
-from exchange.patrol.agreed import accept, propose, standing
+from exchange.patrol.agreed import Proposal, accept, propose, standing
 from exchange.patrol.document import office_from_json, plan_to_json
 from exchange.patrol.done import BEGINS, joint_number, plan_rows
 from exchange.patrol.model import Office, Visit
 from exchange.patrol.planner import plan
 from exchange.trust.workday import SHANGHAI
 from exchange.v1 import patrol_pb2
+from stewards.options import Patrols
+from stewards.patrols import plan_next
 from tests.e2e.test_two_hubs import eventually
+from tests.shipped import GOOD
 
 pytestmark = pytest.mark.e2e
 PAGE = (Path(__file__).parents[2] / "docs" / "patrols.md").read_text("utf-8")
@@ -148,3 +151,36 @@ def test_what_was_patrolled_and_what_was_found(
     assert int(row[2]) in (alone, alone - 1)  # joint ones want the other side's records too
     [referral] = list_referrals(border.left)
     assert referral.subject == visits[0].reach
+
+
+def test_next_month_is_planned_out_of_evidence_and_proposed_once(border: Border, tmp_path: Path) -> None:
+    """What the DAG does: registers of one side, its samples, points and records; the other side sees the reasons."""
+    names = ("river-reach", "monitoring-section", "water-quality", "directive-point")
+    for name in names:
+        row = {**GOOD[name], "reach_code": "CQ-TB-01"} if "reach_code" in GOOD[name] else GOOD[name]
+        path = tmp_path / f"{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            writer.writeheader()
+            writer.writerow(row)
+        assert border.left.publish(name, path).batch.verdict.accepted == 1, name
+    frame = json.loads(OFFICE)
+    frame["reaches"] = [{"code": "CQ-TB-01", "place": [107.52, 30.71], "minutes": 90}]
+    (tmp_path / "frame.json").write_text(json.dumps(frame), encoding="utf-8")
+    watched = Patrols(
+        "tongbo",
+        str(tmp_path / "frame.json"),
+        ",".join(f"500000/joint-office/{name}" for name in (*names, "patrol-record")),
+        "510000/joint-office",
+        seconds=1.0,
+    )
+    first = plan_next(border.left, watched, tmp_path, date(2026, 4, 20))
+    assert first["new"]
+    assert plan_next(border.left, watched, tmp_path, date(2026, 4, 21)) == {**first, "new": False}
+    seen(border.right, first["accord"], "PROPOSED")
+    office = Proposal.of(folded(get_accord(border.right, first["accord"])).proposed).office
+    assert (office.start, office.days) == (date(2026, 5, 1), 31)
+    assert any("+" in reason for reason in office.reaches[0].reasons)
+    page = (tmp_path / "patrols" / "tongbo-2026-05.html").read_text("utf-8")
+    assert office.reaches[0].name in page
+    assert office.reaches[0].reasons[0] in page
