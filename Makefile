@@ -34,7 +34,7 @@ $(SETUP): locks/dev.lock pyproject.toml
 demo: $(SETUP) ## two hubs, seven agencies, a correction and a case in a minute; DATA=<CNEMC 4-hour CSV> for real input
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)")
 
-demo-airflow: $(SETUP) ## a steward's day: a bad batch and two banks that differ, by Airflow's DAGs, in half a minute
+demo-airflow: $(SETUP) ## a steward's day: a bad batch and two banks that differ, by Airflow's DAGs, in about a minute
 	@$(BIN)/python -m demo.airflow
 
 airflow: $(SETUP) ## Airflow with our DAGs at http://localhost:8080; AGENCY=<directory of the steward's agency>
