@@ -18,7 +18,7 @@ RETRIES = int(os.environ.get("HECHUAN_SOURCES_RETRIES", "2"))
 
 
 @dag(
-    schedule=timedelta(minutes=MINUTES),
+    schedule=timedelta(minutes=MINUTES) if "HECHUAN_SOURCES" in os.environ else None,
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,

@@ -212,6 +212,8 @@ class Place:
     reports: str = ""
     # Verdicts and batches that one run looks back for what has none yet.
     pending_batches: int = 1000
+    # Of a batch with more rejected rows, Data Docs do not name the rows of their examples.
+    numbered_rows: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from exchange.contract.model import Contract, Kind, Severity
 from exchange.errors import ConflictError
 from exchange.ids import DatasetId
 from stewards.look import Landed, look_at, standing_values, window_of
+from stewards.options import Place
 from stewards.quality.measure import measures_of, unknown_references
 from stewards.quality.suite import Expected, compile_suite, suite_digest
 from stewards.quality.window import compile_window, said_of, window_frame
@@ -87,7 +88,7 @@ def validate(
         outcomes: dict[str, Outcome] = {}
         findings: list[Finding] = []
         if expected:
-            outcomes["batch.html"], found = _rows(client, landed, expected)  # (3)
+            outcomes["batch.html"], found = _rows(client, landed, expected, settings.place)  # (3)
             findings += found
         measures = _measures(client, landed, settings, tree_size)  # (4)
         window = compile_window(measures, settings.tolerance)
@@ -122,13 +123,17 @@ def decide(landed: Landed, findings: Sequence[Finding], settings: Settings) -> D
     return Decision.QUARANTINE if any(each.severity.rejects for each in findings) else Decision.RELEASE
 
 
-def _rows(client: Client, landed: Landed, expected: Sequence[Expected]) -> tuple[Outcome, list[Finding]]:
+def _rows(
+    client: Client, landed: Landed, expected: Sequence[Expected], place: Place
+) -> tuple[Outcome, list[Finding]]:
     from stewards.quality.frame import frame_of
     from stewards.quality.run import run_suite
 
     contract = landed.contract
     known = standing_values(client, contract, landed.index)
-    outcome = run_suite(str(contract.ref), expected, frame_of(landed.table, contract, expected, known))
+    frame = frame_of(landed.table, contract, expected, known)
+    numbered = len(landed.rejected) <= place.numbered_rows
+    outcome = run_suite(str(contract.ref), expected, frame, numbered=numbered)
     counts = {each.expected.rule.id: each.count for each in outcome.judged}
     agree(contract, landed.counts, counts)
     rules = {each.id: each for each in contract.stored.rules}

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from unicodedata import category
 
 from exchange.errors import HechuanError
 
 LANGUAGES: Final = ("zh", "en")
+# control, format (which turns text around), surrogate, private, unassigned; separators of lines
+_UNFIT: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    """Text that every form can hold: others name matters, and XML has no control characters."""
+    return "".join("\ufffd" if category(each) in _UNFIT else each for each in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +36,13 @@ class Words:
     @classmethod
     def of(cls, value: Any) -> Self:
         """From {zh, en}, or a name that is the same in both."""
-        return cls(value, value) if isinstance(value, str) else cls(value["zh"], value["en"])
+        found = (value, value) if isinstance(value, str) else (value["zh"], value["en"])
+        return cls(*(printable(text) for text in found))
 
 
 def plain(text: str) -> Words:
     """A name, a code or a number: the same in both languages."""
-    return Words(text, text)
+    return Words.of(text)
 
 
 EMPTY: Final = Words("—", "—")

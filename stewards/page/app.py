@@ -69,6 +69,7 @@ def home(request: Request, lang: Language = None) -> HTMLResponse:
         tasks=list(tasks(feeds, compared, referrals)),
         referrals=referrals,
         compared=compared,
+        quarantined=[batch for feed in feeds for batch in feed.batches if batch.rejected],
         docs={each.dataset: _docs(settings.pages, each.dataset) for each in feeds},
     )
 

@@ -38,6 +38,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "count": ("行数", "rows"),
     "findings": ("发现", "Findings"),
     "first_of": ("仅显示前 {shown} 行，共 {total} 行", "the first {shown} of {total} rows"),
+    "no_quarantine": ("没有隔离的批次。", "No batch has rejected rows."),
     "no_rejected": ("本批没有隔离行。", "No row of this batch is rejected."),
     "unreachable": ("枢纽不可达", "the hub cannot be reached"),
     "alerts": ("告警", "Alerts"),

@@ -35,9 +35,17 @@ class Outcome:
     suite: Any
 
 
-def run_suite(name: str, expected: Sequence[Expected], frame: pd.DataFrame, rows: bool = False) -> Outcome:
+def run_suite(
+    name: str,
+    expected: Sequence[Expected],
+    frame: pd.DataFrame,
+    rows: bool = False,
+    numbered: bool = True,
+) -> Outcome:
     """Run a suite over a frame. `rows` lists every violating row; else counts, and a few examples for the pages.
 
+    `numbered` examples name their rows. For them Great Expectations walks through all violating rows in Python, so a
+    batch with very many goes without; the page has the first few hundred of them from the hub.
     Raises RuntimeError where an expectation could not be evaluated: that is no verdict.
     """
     gx = _great_expectations()
@@ -51,7 +59,9 @@ def run_suite(name: str, expected: Sequence[Expected], frame: pd.DataFrame, rows
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas, about how Great Expectations calls it
-        result = definition.run(batch_parameters={"dataframe": frame}, result_format=_format(rows, frame))
+        result = definition.run(
+            batch_parameters={"dataframe": frame}, result_format=_format(rows, numbered, frame)
+        )
     return Outcome(tuple(map(_judged, expected, _ordered(result, suite))), result, suite)
 
 
@@ -64,8 +74,8 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def _format(rows: bool, frame: pd.DataFrame) -> dict[str, Any]:
-    asked = {"unexpected_index_column_names": [ROW]} if ROW in frame.columns else {}
+def _format(rows: bool, numbered: bool, frame: pd.DataFrame) -> dict[str, Any]:
+    asked = {"unexpected_index_column_names": [ROW]} if numbered and ROW in frame.columns else {}
     if rows:
         return {"result_format": "COMPLETE", **asked}
     return {"result_format": "SUMMARY", "partial_unexpected_count": _EXAMPLES, **asked}

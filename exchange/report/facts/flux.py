@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exchange.client import Filter
 from exchange.errors import InvalidInputError
-from exchange.report.gather import Gatherer, within
+from exchange.report.gather import Gatherer, among, within
 from exchange.report.period import Period
 from exchange.report.scope import Scope, Section
 from exchange.report.words import Words, said
@@ -34,21 +33,28 @@ class Passed:
 
 def passed(gatherer: Gatherer, scope: Scope, period: Period, rows: pa.Table | None) -> list[Passed]:
     """Fluxes of all sections that name a station; `rows` are the values of the period, as `observed` gives them."""
+    asked = [each for each in scope.sections if each.station and each.flux]
+    gauges = {side: _gauged(gatherer, scope, asked, side, period) for side in {each.gauged for each in asked}}
     found: list[Passed] = []
-    for section in scope.sections:
-        if not section.station or not section.flux:
-            continue
-        dataset = scope.side(section.gauged).datasets.get("hydrology")
-        station = Filter("station_code", "eq", (section.station,))
-        conditions = [*within("observed_at", period.start, period.end), station]
-        gauged = gatherer.rows(dataset, _COLUMNS, conditions) if dataset else None
+    for section in asked:
+        gauged, dataset = gauges[section.gauged], scope.side(section.gauged).datasets.get("hydrology")
         if gauged is None or dataset is None:
             why = Words("没有可读的流量数据", "no discharge can be read")
             found += [Passed(section, item, None, None, why, ()) for item in section.flux]
             continue
-        keys = gatherer.batch_keys(dataset, gauged)
-        found += [_passed(section, item, rows, gauged, period, keys) for item in section.flux]
+        own = gauged.filter(pc.equal(gauged["station_code"], section.station))
+        keys = gatherer.batch_keys(dataset, own)
+        found += [_passed(section, item, rows, own, period, keys) for item in section.flux]
     return found
+
+
+def _gauged(
+    gatherer: Gatherer, scope: Scope, sections: Sequence[Section], side: str, period: Period
+) -> pa.Table | None:
+    """Discharges of all stations that one side gauges, read at once."""
+    stations = [each.station for each in sections if each.gauged == side]
+    conditions = [*within("observed_at", period.start, period.end), *among("station_code", stations)]
+    return gatherer.rows(scope.side(side).datasets.get("hydrology"), _COLUMNS, conditions)
 
 
 def _passed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from exchange.report.figure import Figures
 from exchange.report.period import Period
 from exchange.report.scope import Scope
 from exchange.report.source import Source
-from exchange.report.words import Words
+from exchange.report.words import Words, plain
 from exchange.trust.canonical import canonical, parse_canonical
 from tests.months import SCOPE
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,10 @@ def test_figures_are_shown_as_they_are_rounded() -> None:
         figures["z"]
 
 
+def test_what_others_write_fits_into_every_form() -> None:
+    assert plain("上河坝\x07\n氨氮\u202e超标　★") == Words(*["上河坝\ufffd\ufffd氨氮\ufffd超标　★"] * 2)
+
+
 def refused(**changed: Any) -> str:
     document = copy.deepcopy(SCOPE)
     document.update(changed)
@@ -93,6 +100,14 @@ def test_scopes_that_are_refused() -> None:
     assert "not sound" in refused(left={**SCOPE["left"], "signatory": "nobody"})  # type: ignore[dict-item]
     with pytest.raises(MalformedError):
         Scope.parse(b"\xff\xfe: [")
+
+
+def test_the_scope_that_the_documentation_shows() -> None:
+    shown = PAGE.split("```yaml\n")[1].split("```")[0]
+    scope = Scope.parse(shown.encode())
+    assert (scope.accord, scope.patrols) == ("0f3c5a7e9b1d24680f3c5a7e9b1d2468", None)
+    assert [each.code for each in scope.sections] == ["SC-SHANGHEBA"]
+    assert scope.compensation[0].contract == "compensation-chongqing"
 
 
 def report(**changed: Any) -> Report:

@@ -49,6 +49,9 @@ def test_without_a_file_nothing_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_
         '[[feeds]]\ndataset = "no dataset"\n',
         '[feeds]\ndataset = "500000/ecology/water-quality"\n',
         "[[feeds]\n",
+        '[[deliveries]]\nname = "../elsewhere"\n',
+        '[[cases]]\nname = "police"\ndataset = "no dataset"\n',
+        '[[downstream]]\nname = "tongbo"\nwatched = "510000/ecology/spill-report, what"\n',
     ],
 )
 def test_what_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
