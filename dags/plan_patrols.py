@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, task
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
 
 from stewards.settings import load_settings
 
@@ -15,21 +17,22 @@ with DAG(
     max_active_runs=1,
     tags=["hechuan", "patrols"],
     doc_md=__doc__,
+    params={"today": Param(None, type=["null", "string"])},
     default_args=dict(SETTINGS.retrying),
 ) as dag:
 
     @task
-    def planned() -> list[str]:
-        """Names of those whose patrols are planned."""
-        from stewards import work
+    def due(*, params: dict[str, Any]) -> list[dict[str, str]]:
+        """The patrols of stewards.toml, and the day whose next month is planned."""
+        from stewards.work import patrols_due
 
-        return work.patrols()
+        return patrols_due(params["today"])
 
     @task
-    def plan(name: str, ds: str = "") -> dict[str, object]:
+    def plan(patrols: dict[str, str]) -> dict[str, Any]:
         """The accord on one month; nothing is proposed twice."""
-        from stewards import work
+        from stewards.work import plan_patrols
 
-        return work.plan_patrols(name, ds)
+        return plan_patrols(**patrols)
 
-    plan.expand(name=planned())
+    plan.expand(patrols=due())  # type: ignore[call-arg]  # Airflow hands in its context by name

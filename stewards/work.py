@@ -77,13 +77,14 @@ def alert_downstream(name: str) -> list[str]:
         return warn(client, watched, settings.pages)
 
 
-def patrols() -> list[str]:
-    """Names of those whose patrols are planned."""
-    return [each.name for each in load_settings().patrols]
+def patrols_due(today: str | None = None) -> list[dict[str, str]]:
+    """Arguments of `plan_patrols` for everybody whose patrols are planned; `today` as 2026-05-20."""
+    day = today or datetime.now(SHANGHAI).date().isoformat()
+    return [{"name": each.name, "today": day} for each in load_settings().patrols]
 
 
 def plan_patrols(name: str, today: str) -> dict[str, Any]:
-    """The accord on next month's patrols, proposed unless it was; `today` as 2026-05-20."""
+    """The accord on the patrols of the month after `today`, proposed unless it was."""
     from stewards.patrols import plan_next
 
     settings = load_settings()

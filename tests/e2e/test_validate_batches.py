@@ -130,6 +130,7 @@ def test_every_run_is_told_as_openlineage(office: Office) -> None:
 
 def test_no_referral_is_late_yet(office: Office) -> None:
     assert office.dags.returned("watch_deadlines", "watch") == [[]]
+    assert office.dags.returned("plan_patrols", "due") == [[]]
 
 
 def test_a_report_has_the_bytes_of_the_command(office: Office, tmp_path: Path) -> None:
