@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exchange.agreement.terms import Terms
 from exchange.contract.load import shipped_contracts
+from exchange.errors import NotFoundError, UnavailableError
 from exchange.flow.accord import AccordBook
 from exchange.flow.agree import AgreementBook, Agreements
 from exchange.flow.append import Appender
@@ -160,8 +161,16 @@ class Application:
     def _check_terms(self, terms: Terms, provider: str) -> None:
         """Against the contracts of the provider's hub: this one's, or those in the copy of its ledger."""
         contracts = self.contracts if provider == self.hub else self.copies.get(provider)
-        if contracts is not None:
+        if contracts is None:
+            return
+        try:
             check_terms(contracts, terms)
+        except NotFoundError as error:
+            if provider == self.hub:
+                raise
+            raise UnavailableError(
+                f"{error.message}, as far as the copy of hub {provider}'s ledger goes"
+            ) from error
 
     @cached_property
     def copies(self) -> dict[str, ContractRegistry]:

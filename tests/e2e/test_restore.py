@@ -37,6 +37,7 @@ def test_a_federated_hub_comes_back_from_its_backup(tmp_path: Path) -> None:
         owner.publish("monitoring-section", monitoring_sections())
         owner.publish("water-quality", water_quality(500))
         eventually(lambda: reader.query(QUALITY, limit=1).table().num_rows == 1)
+        eventually(lambda: list(reader.batches(QUALITY)))  # the copy of the other ledger is here
         id = agree(owner, reader, QUALITY, mirror=True)
         eventually(lambda: from_mirror(reader) == 500)
 
