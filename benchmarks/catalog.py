@@ -71,7 +71,7 @@ def fill(directory: Path) -> int:
                 future.result()
     finally:
         application.close()
-    return 2 * _DATASETS // len(contracts)
+    return 2 * (_DATASETS // len(contracts))
 
 
 def _object(contract: Contract) -> tuple[bytes, int]:
