@@ -46,7 +46,8 @@ test: $(SETUP) ## the everyday tests, a file at a time on each core; ARGS= goes 
 soak: $(SETUP) ## kill -9 hub and gateway again and again, a million fuzzed frames, every suite; ARGS= goes to pytest
 	@HECHUAN_KILLS=$${HECHUAN_KILLS:-200} HECHUAN_GATEWAY_KILLS=$${HECHUAN_GATEWAY_KILLS:-50} \
 		HECHUAN_FUZZED_FRAMES=$${HECHUAN_FUZZED_FRAMES:-500000} HECHUAN_SUITES=all \
-		$(BIN)/python -m pytest tests/e2e/test_kill.py tests/e2e/test_gateway.py \
+		HECHUAN_AWAY_SECONDS=$${HECHUAN_AWAY_SECONDS:-600} HECHUAN_BAD_ROWS=$${HECHUAN_BAD_ROWS:-1000000} \
+		$(BIN)/python -m pytest tests/e2e/test_airflow_faults.py tests/e2e/test_kill.py tests/e2e/test_gateway.py \
 		tests/unit/adapters/test_hj212.py tests/unit/adapters/test_sl651.py tests/properties/test_suites.py \
 		--timeout 3600 $(ARGS)
 

@@ -211,6 +211,22 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Compact:
+    """Which batches are small, and how many of them are read as one file, a segment."""
+
+    batch_bytes: int = 256 << 10
+    batch_rows: int = 10_000
+    # A segment of fewer batches is not worth its file; neither is making one anew for fewer new ones.
+    least_batches: int = 64
+    # What one segment holds at most; the bytes are those of its batches' objects.
+    segment_batches: int = 20_000
+    segment_rows: int = 1_000_000
+    segment_bytes: int = 256 << 20
+    # How long one that was replaced is kept for queries that began before.
+    keep_seconds: int = 2 * 3600
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -223,6 +239,7 @@ class Settings:
     serve: Serve = field(default_factory=Serve)
     federation: Federation = field(default_factory=Federation)
     search: Search = field(default_factory=Search)
+    compact: Compact = field(default_factory=Compact)
     keys: Keys = field(default_factory=Keys)
 
 

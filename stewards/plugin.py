@@ -19,7 +19,8 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
 _APPS: Final = [{"app": page, "url_prefix": PREFIX, "name": "Hechuan stewards"}]
 _VIEWS: Final = [
     {
-        "name": "数据管家 Stewards",
+        # one word: the navigation has room for five characters
+        "name": "数据管家",
         "href": f"{PREFIX}/",
         "url_route": "stewards",
         "destination": "nav",

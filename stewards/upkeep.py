@@ -16,9 +16,13 @@ _TOLD: Final = 20
 
 
 def sweep(host: Host, pages: Path) -> dict[str, Any]:
-    """fsck beside the running hub: counts, problems, and what was removed. Raises InvalidInputError, StorageError."""
+    """fsck beside the running hub, then small batches into segments: counts, problems, and what was removed.
+
+    Raises InvalidInputError, StorageError.
+    """
     with opened(_directory(host)) as hub:
         report = hub.check(host.sweep, timedelta(seconds=host.grace_seconds))
+        compacted = hub.compact()
     problems = [str(each) for each in report.problems[:_TOLD]]
     keep_daily(pages, "storage", dict.fromkeys(problems, host.directory))
     return {
@@ -27,6 +31,8 @@ def sweep(host: Host, pages: Path) -> dict[str, Any]:
         "removed": len(report.orphans) if host.sweep else 0,
         "orphans": len(report.orphans),
         "recent": report.recent,
+        "segments": sum(each.made for each in compacted),
+        "compacted": sum(each.batches for each in compacted),
         "problems": problems,
     }
 

@@ -24,6 +24,7 @@ from exchange.flow.grant import Granter, check_terms
 from exchange.flow.judge import Bench
 from exchange.flow.publish import Publisher
 from exchange.flow.query import Reader
+from exchange.flow.read import Shelf
 from exchange.flow.refer import ReferralBook
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
 from exchange.flow.replicate import Replica
@@ -64,6 +65,7 @@ class Application:
     standing: Standing
     ledger: SqlLedgerStore
     objects: PosixObjectStore | S3ObjectStore
+    shelf: Shelf
     engine: DuckTableEngine
     contracts: ContractRegistry
     keys: KeyRing
@@ -134,7 +136,7 @@ class Application:
         """Rows out."""
         return Reader(
             self.ledger,
-            self.objects,
+            self.shelf,
             self.engine,
             self.contracts,
             self.statement_key,
@@ -194,7 +196,7 @@ class Application:
         granter = Granter(self.book, replica.contracts, self.side, self.clock)
         return Reader(
             replica.ledger,
-            self.objects,
+            Shelf(self.objects),
             self.engine,
             replica.contracts,
             self.statement_key,
@@ -219,10 +221,11 @@ def build(directory: Path) -> Application:
     settings, clock, standing = load_settings(home.settings), SystemClock(), standing_of(home)
     ledger = open_ledger(settings.store, home.state)
     objects = open_objects(settings.store, home.state)
-    engine = _engine(home)
+    engine = open_tables(home)
     refresh = settings.identity.revocation_refresh_seconds
     contracts, keys = ContractRegistry(ledger), KeyRing(ledger, refresh, standing.denied_keys)
-    checks = CheckRoom(ledger, objects, engine, contracts, refresh)
+    shelf = Shelf(objects, ledger.segments().live, settings.compact.least_batches)
+    checks = CheckRoom(ledger, shelf, engine, contracts, refresh)
     book = AgreementBook(ledger, deadline_of(settings.agreement), settings.agreement.refresh_seconds)
     referral_book = ReferralBook(ledger, settings.referral.refresh_seconds)
     settlement_book = SettlementBook(ledger, settings.referral.refresh_seconds)
@@ -237,6 +240,7 @@ def build(directory: Path) -> Application:
         standing=standing,
         ledger=ledger,
         objects=objects,
+        shelf=shelf,
         engine=engine,
         contracts=contracts,
         keys=keys,
@@ -264,8 +268,8 @@ def _appender(
     return Appender(ledger, objects, log, hub, clock, most, observe, wait)
 
 
-def _engine(home: HubDirectory) -> DuckTableEngine:
-    """What does not fit into its memory goes to the spool."""
+def open_tables(home: HubDirectory) -> DuckTableEngine:
+    """The engine over stored batches; what does not fit into its memory goes to the spool."""
     spool = home.state / "spool"
     spool.mkdir(parents=True, exist_ok=True)
     return DuckTableEngine(temp_directory=Path(tempfile.mkdtemp(dir=spool, prefix="duck-")))

@@ -101,7 +101,7 @@ class Federated:
             self.index,
             Source(application.hub, application.ledger, application.contracts),
             self._sources,
-            application.objects,
+            application.shelf,
             application.engine,
             application.clock,
             application.settings.search,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
-from exchange.app.build import SystemClock
+from exchange.app.build import SystemClock, open_tables
 from exchange.flow import fsck
 from exchange.flow.agree import AgreementBook
+from exchange.flow.compact import Compacted, Compactor
 from exchange.flow.deadline import deadline_of
 from exchange.flow.entry import record_of
 from exchange.flow.mirror import Wanted, wanted_mirrors
 from exchange.flow.mirrored import Mirrored, digests_of, mirrored
+from exchange.flow.registry import ContractRegistry
 from exchange.home import HubDirectory
 from exchange.ports import Alarm, ObjectStore
 from exchange.settings import Settings, load_settings
@@ -38,7 +41,7 @@ class Upkeep:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> fsck.Report:
         """Everything again; with `sweep`, what neither the ledger nor an agreement in force needs is removed."""
-        return fsck.check(
+        report = fsck.check(
             self.ledger,
             self.objects,
             self.home.log_verifiers(),
@@ -48,6 +51,33 @@ class Upkeep:
             kept=self._kept(),
             progress=progress,
         )
+        with self._compactor() as compactor:
+            return replace(report, problems=(*report.problems, *compactor.problems(sweep)))
+
+    def compact(self) -> Sequence[Compacted]:
+        """Small batches of every dataset into segments; what became of those that have enough."""
+        with self._compactor() as compactor:
+            return list(compactor.every())
+
+    @contextmanager
+    def _compactor(self) -> Iterator[Compactor]:
+        """One at a time on this machine; what one that was killed had begun to write goes."""
+        spool = self.home.state / "compact"
+        spool.mkdir(parents=True, exist_ok=True)
+        with open(spool / "lock", "wb") as lock, closing(open_tables(self.home)) as engine:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for path in spool.glob("*.parquet"):
+                path.unlink()
+            yield Compactor(
+                self.ledger,
+                self.objects,
+                self.ledger.segments(),
+                engine,
+                ContractRegistry(self.ledger),
+                SystemClock(),
+                self.settings.compact,
+                spool,
+            )
 
     def mirrors(self) -> Sequence[Mirrored]:
         """Every dataset that agreements in force let this hub mirror, and what of it is missing."""
@@ -72,6 +102,7 @@ class Upkeep:
         return {peer: wanted for peer, wanted in found.items() if wanted}
 
     def _kept(self) -> Iterator[str]:
+        yield from (digest for each in self.ledger.segments().every() for digest in each.objects)
         for hub, wanted in self._wanted.items():
             with closing(open_replica(self.settings.store, self.home.state, hub)) as copy:
                 yield from digests_of(copy, wanted)

@@ -61,8 +61,20 @@ def _even(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.R
 
 def _compact(table: pa.Table) -> pa.RecordBatch:
     # A slice keeps what lies around it, and its bytes would tell; two chunks are always copied into one.
-    arrays = [pa.concat_arrays([*column.chunks, pa.array([], column.type)]) for column in table.columns]
+    arrays = [
+        _blanked(pa.concat_arrays([*column.chunks, pa.array([], column.type)])) for column in table.columns
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+
+def _blanked(array: pa.Array) -> pa.Array:
+    """The same values, with zeros where it is NULL: whatever a reader has left there would tell."""
+    if not array.null_count or not types.is_primitive(array.type):
+        return array
+    filled = array.fill_null(pa.scalar(0).cast(array.type))
+    return pa.Array.from_buffers(
+        array.type, len(array), [pc.is_valid(array).buffers()[1], filled.buffers()[1]]
+    )
 
 
 class _Sink:

@@ -29,7 +29,7 @@ _COMMANDS: Final = {
     "partner": ["publish", "query", "watch", "fetch", "quarantine", "receipts"],
     "evidence": ["evidence"],
     "verify": ["verify"],
-    "operate": ["alarms", "fsck", "backup", "restore"],
+    "operate": ["alarms", "fsck", "compact", "backup", "restore"],
     "agreement": ["audit"],
     "referral": ["inbox"],
     "alert": ["alert"],

@@ -60,6 +60,20 @@ def show_report(report: Report) -> None:
         out.print("[green]✓[/] clean 一切正常")
 
 
+def compact(directory: Directory) -> None:
+    """Put small batches of each dataset together, so that queries open few files; the hub may run. 合并小批次。"""
+    with opened(HubDirectory(directory)) as hub:
+        found = hub.compact()
+    for each in found:
+        out.print(
+            f"[green]✓[/] {each.dataset}  segments 段 {each.segments:,} · batches 批次 {each.batches:,}"
+            f" · made 新 {each.made:,} · replaced 换下 {each.retired:,}",
+            soft_wrap=True,
+        )
+    if not found:
+        out.print("no dataset of so many batches 没有批次足够多的数据集")
+
+
 def mirrors(directory: Directory) -> None:
     """What agreements let this hub mirror of its peers, and what of it is missing; exit code 1 where any is. 镜像。"""
     with opened(HubDirectory(directory)) as hub:

@@ -85,9 +85,11 @@ class Client(Session):
         """
         return read_rows(self, dataset, columns, filters, as_of, history, limit, agreement)
 
-    def quarantine(self, dataset: str, *, batch: str | None = None, corrected: bool = False) -> Rows:
-        """Rejected rows with rule and reason; only for the dataset's owner."""
-        return read_quarantine(self, dataset, batch, corrected)
+    def quarantine(
+        self, dataset: str, *, batch: str | None = None, corrected: bool = False, limit: int | None = None
+    ) -> Rows:
+        """Rejected rows with rule and reason, a row for each violation; only for the dataset's owner and stewards."""
+        return read_quarantine(self, dataset, batch, corrected, limit=limit)
 
     def propose(self, dataset: str, consumer: str | None = None, **terms: Any) -> Moved:
         """Request a dataset, or offer one's own to `consumer`; `terms` are those of `propose_terms`.

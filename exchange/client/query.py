@@ -241,10 +241,11 @@ def read_quarantine(
     batch: str | None,
     corrected: bool,
     encoding: common_pb2.Encoding.ValueType = common_pb2.ENCODING_ARROW_STREAM,
+    limit: int | None = None,
 ) -> Rows:
     """Ask for rejected rows."""
     request = exchange_pb2.QuarantineRequest(
-        dataset=dataset, batch=batch or "", corrected=corrected, encoding=encoding
+        dataset=dataset, batch=batch or "", corrected=corrected, encoding=encoding, limit=limit or 0
     )
 
     def call(offset: int, tree_size: int | None) -> Iterator[exchange_pb2.QuarantineResponse]:

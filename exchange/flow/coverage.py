@@ -16,9 +16,9 @@ import pyarrow as pa
 from exchange.batch.manifest import Kind, format_instant
 from exchange.contract.model import Contract, Sharing
 from exchange.errors import LimitExceededError, MalformedError, ProofInvalidError
-from exchange.flow.read import parts_of
+from exchange.flow.read import Shelf
 from exchange.ids import DatasetId
-from exchange.ports import BatchRecord, ObjectStore, Peer, Plan, TableEngine
+from exchange.ports import BatchRecord, Peer, Plan, TableEngine
 from exchange.ports.search import Coverage, Place, SearchIndex
 from exchange.settings import Search
 from exchange.trust.envelope import Envelope, canonical, parse_canonical, sign, verify
@@ -57,7 +57,7 @@ def extended(
     known: Coverage | None,
     contract: Contract,
     batches: Sequence[BatchRecord],
-    objects: ObjectStore,
+    shelf: Shelf,
     engine: TableEngine,
     most: int,
 ) -> Coverage:
@@ -77,7 +77,7 @@ def extended(
     section, name, river = columns = columns_of(contract)
     wanted = tuple(dict.fromkeys(column for column in columns if column))
     with ExitStack() as stack:
-        parts = parts_of(stack, objects, contract, [batch for batch in fresh if batch.accepted])
+        parts = shelf.parts(stack, contract, [batch for batch in fresh if batch.accepted])
         plan = Plan(contract, parts, wanted, (), False, None)
         for found in engine.standing(plan):
             distinct = pa.Table.from_batches([found]).group_by(list(wanted)).aggregate([])

@@ -21,10 +21,11 @@ import structlog
 from exchange.contract.model import Contract, Sla
 from exchange.errors import HechuanError
 from exchange.flow.coverage import coverable, extended
+from exchange.flow.read import Shelf
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, DatasetId, digest_of
 from exchange.names import DEPARTMENTS, PROVINCES
-from exchange.ports import Clock, DatasetRecord, LedgerStore, ObjectStore, TableEngine
+from exchange.ports import Clock, DatasetRecord, LedgerStore, TableEngine
 from exchange.ports.search import Coverage, Known, Listing, SearchIndex
 from exchange.settings import Search
 
@@ -58,7 +59,7 @@ class Projection:
         index: SearchIndex,
         own: Source,
         peers: Callable[[], Sequence[Source]],
-        objects: ObjectStore,
+        shelf: Shelf,
         engine: TableEngine,
         clock: Clock,
         settings: Search,
@@ -66,7 +67,7 @@ class Projection:
         self._index = index
         self._own = own
         self._peers = peers
-        self._objects = objects
+        self._shelf = shelf
         self._engine = engine
         self._clock = clock
         self._settings = settings
@@ -146,7 +147,7 @@ class Projection:
         contract = self._own.contracts.newest(id.contract)
         known = self._index.coverage(self._own.hub, id)
         try:
-            found = extended(known, contract, batches, self._objects, self._engine, self._settings.places)
+            found = extended(known, contract, batches, self._shelf, self._engine, self._settings.places)
         except HechuanError as error:
             # it is looked at again once there is another batch
             self._failed[id] = len(batches)

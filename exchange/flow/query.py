@@ -22,7 +22,6 @@ from datetime import date, datetime
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from exchange.batch.manifest import format_instant
 from exchange.batch.stream import STREAM_TYPE, Encoding, encode_stream
@@ -34,10 +33,10 @@ from exchange.errors import (
     PermissionDeniedError,
 )
 from exchange.flow.grant import Asker, Grant, Granter, Tally
-from exchange.flow.read import parts_of, tree_size_at
+from exchange.flow.read import Shelf, tree_size_at
 from exchange.flow.registry import ContractRegistry
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
-from exchange.ports import Clock, Condition, LedgerStore, ObjectStore, Plan, TableEngine
+from exchange.ports import Clock, Condition, LedgerStore, Plan, TableEngine
 from exchange.settings import Limit
 from exchange.trust.envelope import canonical, sign
 from exchange.trust.keys import Signer
@@ -127,7 +126,7 @@ class Reader:
     def __init__(
         self,
         ledger: LedgerStore,
-        objects: ObjectStore,
+        shelf: Shelf,
         engine: TableEngine,
         contracts: ContractRegistry,
         statement_key: Signer,
@@ -139,7 +138,7 @@ class Reader:
     ) -> None:
         """`origin` is the hub whose ledger this is a copy of, where it is one."""
         self._ledger = ledger
-        self._objects = objects
+        self._shelf = shelf
         self._engine = engine
         self._contracts = contracts
         self._key = statement_key
@@ -160,7 +159,7 @@ class Reader:
             batches = self._ledger.batches(question.dataset, size)  # (4)
             plan = Plan(
                 contract,
-                parts_of(stack, self._objects, contract, batches),
+                self._shelf.parts(stack, contract, batches),
                 grant.columns,
                 conditions,
                 question.history,
@@ -181,12 +180,9 @@ class Reader:
 
         def rows(stack: ExitStack) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
             batches = self._ledger.batches(question.dataset, size)
-            parts = parts_of(stack, self._objects, contract, batches)
-            plan = Plan(contract, parts, tuple(c.name for c in contract.columns), (), False, None)
-            found = self._engine.quarantined(plan, corrected)
-            if batch is not None:
-                found = (rows.filter(pc.equal(rows.column("_batch"), batch)) for rows in found)
-            return self._engine.quarantine_schema(plan), found
+            parts = self._shelf.parts(stack, contract, batches)
+            plan = Plan(contract, parts, tuple(c.name for c in contract.columns), (), False, question.limit)
+            return self._engine.quarantine_schema(plan), self._engine.quarantined(plan, corrected, batch)
 
         grant = Grant(caller, "", tuple(c.name for c in contract.columns))
         return Answer(size, contract, (), self._stream(question, size, rows, grant))

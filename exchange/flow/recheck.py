@@ -67,6 +67,7 @@ class Fault(StrEnum):
     INDEX = "index"
     MISSING_OBJECT = "missing object"
     DAMAGED_OBJECT = "damaged object"
+    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,13 @@ from exchange.contract.check import CompiledCheck
 from exchange.contract.load import load_contract
 from exchange.contract.model import Contract, Reference
 from exchange.errors import NotFoundError, SignatureInvalidError, UnauthenticatedError
-from exchange.flow.read import parts_of
+from exchange.flow.read import Shelf
 from exchange.ids import AgencyId, ContractRef, DatasetId
 from exchange.ports import (
     BatchRecord,
     ContractRecord,
     KeyRecord,
     LedgerStore,
-    ObjectStore,
     Plan,
     Record,
     RevocationRecord,
@@ -132,13 +131,13 @@ class CheckRoom:
     def __init__(
         self,
         ledger: LedgerStore,
-        objects: ObjectStore,
+        shelf: Shelf,
         engine: TableEngine,
         contracts: ContractRegistry,
         refresh: float,
     ) -> None:
         self._ledger = ledger
-        self._objects = objects
+        self._shelf = shelf
         self._engine = engine
         self._contracts = contracts
         self._refresh = refresh
@@ -188,6 +187,6 @@ class CheckRoom:
     ) -> list[pa.Array]:
         mine = [batch for batch in batches if batch.dataset == dataset]
         with ExitStack() as stack:
-            plan = Plan(contract, parts_of(stack, self._objects, contract, mine), (column,), (), False, None)
+            plan = Plan(contract, self._shelf.parts(stack, contract, mine), (column,), (), False, None)
             kind = contract.column(column).arrow_type
             return [pc.unique(batch.column(0).cast(kind)) for batch in self._engine.standing(plan)]

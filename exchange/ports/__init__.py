@@ -40,6 +40,7 @@ from exchange.ports.record import (
     StatementRecord,
     VerdictRecord,
 )
+from exchange.ports.segment import Segment, SegmentIndex
 from exchange.ports.store import (
     CertificateStore,
     Clock,
@@ -82,6 +83,8 @@ __all__ = [
     "RevocationRecord",
     "SealStore",
     "SealedKey",
+    "Segment",
+    "SegmentIndex",
     "Sequencer",
     "StatementRecord",
     "TableEngine",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,11 +25,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stored batch as a query reads it: its file, and which of its rows do not count."""
+    """One stored batch as a query reads it: its file, and which of its rows do not count.
+
+    `packed`: both files are a segment's, which hold rows of other batches as well; see TableEngine.packed.
+    """
 
     record: BatchRecord
     path: Path
     report: Path | None
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,21 @@ class TableEngine(Protocol):
         `_recorded_at` (timestamp us UTC).
         """
 
-    def quarantined(self, plan: Plan, corrected: bool) -> Iterator[pa.RecordBatch]:
+    def quarantined(self, plan: Plan, corrected: bool, batch: str | None = None) -> Iterator[pa.RecordBatch]:
         """Rejected rows, one row per violation of severity error: `_index`, `_batch`, `_row`, `_rule`, `_column`,
-        `_value`, `_corrected` (bool), then the contract's columns. Without `corrected`, only the open ones."""
+        `_value`, `_corrected` (bool), then the contract's columns. Without `corrected`, only the open ones; with
+        `batch`, those of the part of this id.
+        """
+
+    def packed(self, contract: Contract, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+        """Every row of the parts, rejected or not, as a segment holds it: `_index` and `_row` (int64, of its batch in
+        the ledger, of the row in the batch), then the contract's columns. In ledger order; none where none has rows.
+        """
+
+    def packed_reports(self, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+        """The reports of the parts in the same way: `_index`, `_row` (of the line in its report), `row`, `rule`,
+        `column`, `value`, `severity`.
+        """
+
+    def differing(self, contract: Contract, parts: Sequence[Part], packed: Sequence[Part]) -> int:
+        """How many rows and lines of reports differ, lack or are too many between parts and the same ones packed."""

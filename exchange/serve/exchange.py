@@ -188,6 +188,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             dataset=DatasetId.parse(request.dataset),
             encoding=wire.encoding(request.encoding),
             moment=wire.moment(request.as_of),
+            limit=request.limit or None,
         )
         batch = parse_digest(request.batch) if request.batch else None
         with self._queries:

@@ -537,12 +537,15 @@ class QuarantineRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     CORRECTED_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     batch: _builtins.str
     """Only this batch where given."""
     corrected: _builtins.bool
     """Also rows that a later batch corrected."""
     encoding: _common_pb2.Encoding.ValueType
+    limit: _builtins.int
+    """The first so many violations; 0: all."""
     @_builtins.property
     def as_of(self) -> _common_pb2.AsOf: ...
     def __init__(
@@ -553,10 +556,11 @@ class QuarantineRequest(_message.Message):
         as_of: _common_pb2.AsOf | None = ...,
         corrected: _builtins.bool = ...,
         encoding: _common_pb2.Encoding.ValueType = ...,
+        limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "batch", b"batch", "corrected", b"corrected", "dataset", b"dataset", "encoding", b"encoding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "batch", b"batch", "corrected", b"corrected", "dataset", b"dataset", "encoding", b"encoding", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from exchange.client import Client
 
 SHOWN_ROWS: Final = 200
+# a row may break several rules
+_SHOWN_LINES: Final = SHOWN_ROWS * 4
 _SHOWN_BATCHES: Final = 20
 _DECISIONS: Final = {0: "waiting", 1: "release", 2: "quarantined", 3: "refer"}
 
@@ -162,13 +164,12 @@ def batch_now(settings: Settings, dataset: str, batch: str) -> BatchState | None
 
 
 def _rejections(client: Client, contract: Contract, dataset: str, batch: str) -> Iterator[Rejection]:
-    """Rows of quarantine, each with everything that is said about it; reading stops when enough are there."""
+    """The first rows of quarantine, each with everything that is said about it."""
     rows: dict[int, list[dict[str, Any]]] = {}
-    for chunk in client.quarantine(dataset, batch=batch, corrected=True).batches():
-        for item in chunk.slice(0, SHOWN_ROWS * 4).to_pylist():
-            rows.setdefault(item["_row"], []).append(item)
-        if len(rows) > SHOWN_ROWS:
-            break
+    for item in (
+        client.quarantine(dataset, batch=batch, corrected=True, limit=_SHOWN_LINES).table().to_pylist()
+    ):
+        rows.setdefault(item["_row"], []).append(item)
     for row in sorted(rows)[:SHOWN_ROWS]:
         items = rows[row]
         broken = tuple(_broken(contract, item) for item in items)

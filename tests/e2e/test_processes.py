@@ -82,10 +82,14 @@ def found_by(home: Path, text: str) -> set[str]:
         return {hit.dataset.id for hit in client.search(text)}
 
 
-def test_two_processes_are_one_hub(stores: tuple[str, str, dict[str, str]], tmp_path: Path) -> None:
+def test_two_processes_are_one_hub(
+    stores: tuple[str, str, dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     database, objects, _ = stores
     url = database.replace("postgresql://", "postgresql+psycopg://")
     one = HubProcess(tmp_path, "500000", ["--ledger", url, "--objects", objects])
+    with (one.directory / "hub.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\n[compact]\nleast_batches = 20\n")
     one.start()
     home = one.enroll("ecology")
     two = twin(one, tmp_path / "second")
@@ -110,7 +114,15 @@ def test_two_processes_are_one_hub(stores: tuple[str, str, dict[str, str]], tmp_
     publish(other, 4 * EACH, done, receipts)
     with connect(other) as client:
         held = {batch.id for batch in client.batches(DATASET)}
-        assert client.query(DATASET).table().num_rows == 5 * EACH * ROWS
+        apart = client.query(DATASET)
+        assert apart.table().num_rows == 5 * EACH * ROWS
+        assert hechuan("compact", two.directory) == 0
+        assert "batches 批次 60 · made 新 1" in capsys.readouterr().out
+        together = client.query(DATASET)
+        assert together.table().num_rows == 5 * EACH * ROWS
+        assert apart.statement is not None
+        assert together.statement is not None
+        assert together.statement["digest"] == apart.statement["digest"]
     assert held == set(done)
     key = Profile.load(home).log_key
     assert {verify_receipt_text(receipt, key).batch for receipt in receipts} == held

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -224,20 +225,70 @@ FILTERS: list[tuple[Condition, Any]] = [
     (Condition("note", "is_null", ()), lambda row: row["note"] is None),
     (Condition("level", "not_null", ()), lambda row: row["level"] is not None),
 ]
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Which stretches of at most five batches lie in a segment each."""
+    cuts = sorted(draw(st.sets(st.integers(0, 5), max_size=4)))
+    return [pair for pair in pairwise(cuts) if draw(st.booleans())]
+
+
+def packed(
+    parts: tuple[Part, ...], stretches: Sequence[tuple[int, int]], of: Contract, directory: Path
+) -> tuple[Part, ...]:
+    """The same parts, those of each stretch in one file."""
+    found = list(parts)
+    for start, end in stretches:
+        of_stretch = parts[start:end]
+        rows = pa.Table.from_batches(engine().packed(of, of_stretch)) if any_rows(of_stretch) else None
+        if rows is None:
+            continue
+        path, reports = directory / f"{start}.rows", directory / f"{start}.reports"
+        pq.write_table(rows, path, row_group_size=3)
+        lines = list(engine().packed_reports(of_stretch))
+        if lines:
+            pq.write_table(pa.Table.from_batches(lines), reports)
+        found[start:end] = [
+            Part(each.record, path, each.report and reports, packed=True) for each in of_stretch
+        ]
+        assert engine().differing(of, of_stretch, found[start:end]) == 0
+    return tuple(found)
+
+
+def any_rows(parts: Sequence[Part]) -> bool:
+    return any(part.record.rows for part in parts)
+
+
 CASES = st.booleans().flatmap(lambda timed: st.tuples(st.just(timed), batches(timed)))
 
 
-@given(CASES, st.lists(st.sampled_from(FILTERS), max_size=2), st.booleans(), st.none() | st.integers(1, 4))
-@settings(max_examples=120, deadline=None)
+@given(
+    CASES,
+    segments(),
+    st.integers(1, 5),
+    st.lists(st.sampled_from(FILTERS), max_size=2),
+    st.booleans(),
+    st.none() | st.integers(1, 4),
+)
+@settings(max_examples=150, deadline=None)
 def test_as_a_slow_reader(
-    case: tuple[bool, list[Held]], filters: list[tuple[Condition, Any]], history: bool, limit: int | None
+    case: tuple[bool, list[Held]],
+    stretches: list[tuple[int, int]],
+    until: int,
+    filters: list[tuple[Condition, Any]],
+    history: bool,
+    limit: int | None,
 ) -> None:
+    """Whatever lies in segments, and at any size of the ledger."""
     timed, held = case
     of = contract(timed)
     with tempfile.TemporaryDirectory() as directory:
         names = tuple(item.name for item in of.columns)
         conditions = tuple(condition for condition, _ in filters)
-        plan = Plan(of, stored(held, of, Path(directory)), names, conditions, history, limit)
+        parts = packed(stored(held, of, Path(directory)), stretches, of, Path(directory))
+        held = held[:until]
+        plan = Plan(of, parts[:until], names, conditions, history, limit)
         found = list(engine().standing(plan))
         assert all(batch.schema == engine().schema(plan) for batch in found)
         rows = [row for batch in found for row in batch.to_pylist()]
@@ -246,16 +297,35 @@ def test_as_a_slow_reader(
         assert rows == expected
 
 
-@given(CASES, st.booleans())
-@settings(max_examples=80, deadline=None)
-def test_quarantine_as_a_slow_reader(case: tuple[bool, list[Held]], corrected: bool) -> None:
+@given(
+    CASES,
+    segments(),
+    st.integers(1, 5),
+    st.booleans(),
+    st.none() | st.integers(0, 4),
+    st.none() | st.integers(1, 4),
+)
+@settings(max_examples=120, deadline=None)
+def test_quarantine_as_a_slow_reader(
+    case: tuple[bool, list[Held]],
+    stretches: list[tuple[int, int]],
+    until: int,
+    corrected: bool,
+    batch: int | None,
+    limit: int | None,
+) -> None:
     timed, held = case
     of = contract(timed)
     with tempfile.TemporaryDirectory() as directory:
-        plan = Plan(of, stored(held, of, Path(directory)), (), (), False, None)
-        found = list(engine().quarantined(plan, corrected))
-        assert all(batch.schema == engine().quarantine_schema(plan) for batch in found)
-        assert [row for batch in found for row in batch.to_pylist()] == slow_quarantine(held, of, corrected)
+        parts = packed(stored(held, of, Path(directory)), stretches, of, Path(directory))
+        held = held[:until]
+        plan = Plan(of, parts[:until], (), (), False, limit)
+        wanted = None if batch is None else _id(batch)
+        found = list(engine().quarantined(plan, corrected, wanted))
+        assert all(each.schema == engine().quarantine_schema(plan) for each in found)
+        expected = slow_quarantine(held, of, corrected)
+        expected = [row for row in expected if wanted in (None, row["_batch"])][:limit]
+        assert [row for each in found for row in each.to_pylist()] == expected
 
 
 def test_a_batch_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.batch.manifest import Kind
 from exchange.contract.model import Contract
 from exchange.ports import Part, Plan
-from exchange.store.duck import sql
+from exchange.store.duck import segment, sql
 from exchange.store.duck.overlap import may_match
 from exchange.store.duck.quarantine import quarantined
 from exchange.store.duck.session import Session, opened
-from exchange.store.duck.stand import Dropped, dropped_rows, rejected_rows, runs, within
+from exchange.store.duck.stand import Dropped, Kept, dropped_rows, rejected_rows
 
-_FILE: Final = "at_file"
+_PART: Final = "at_part"
 _ROW: Final = "at_row"
 _INDEX: Final = pa.field("_index", pa.int64(), nullable=False)
 _KIND: Final = pa.field("_kind", pa.string(), nullable=False)
@@ -86,10 +85,25 @@ class DuckTableEngine:
                 chosen = [part for part in chosen if part.record.kind is not Kind.RETRACTION]
             yield from _limited(_scan(session, plan, chosen, dropped, self.schema(plan)), plan.limit)
 
-    def quarantined(self, plan: Plan, corrected: bool) -> Iterator[pa.RecordBatch]:
+    def quarantined(self, plan: Plan, corrected: bool, batch: str | None = None) -> Iterator[pa.RecordBatch]:
         """See TableEngine, and `quarantine` for what counts as corrected."""
         with self._session() as session:
-            yield from quarantined(session, plan, self.quarantine_schema(plan), corrected)
+            yield from quarantined(session, plan, self.quarantine_schema(plan), corrected, batch)
+
+    def packed(self, contract: Contract, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+        """See TableEngine."""
+        with self._session() as session:
+            yield from segment.packed(session, contract, parts)
+
+    def packed_reports(self, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+        """See TableEngine."""
+        with self._session() as session:
+            yield from segment.packed_reports(session, parts)
+
+    def differing(self, contract: Contract, parts: Sequence[Part], packed: Sequence[Part]) -> int:
+        """See TableEngine."""
+        with self._session() as session:
+            return segment.differing(session, contract, parts, packed)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -108,46 +122,42 @@ def _scan(
         return
     values: list[object] = []
     scattered = sql.scatters(plan.conditions)
-    marked = plan.history or scattered or any(part.record.index in dropped for part in parts)
+    marked = plan.history or scattered or any(part.packed or part.record.index in dropped for part in parts)
     columns = [f"{sql.column(name, plan.contract)} AS o{at}" for at, name in enumerate(plan.columns)]
     if marked:
-        columns += [f"CAST(file_index AS BIGINT) AS {_FILE}", f"file_row_number AS {_ROW}"]
+        columns += [_PART, _ROW]
     where = sql.where(plan.conditions, plan.contract, values)
     where = sql.filtered(where, plan.row_filter, plan.contract, values)
-    source = sql.data((part.path for part in parts), plan.contract)
+    source = sql.data(parts, plan.contract, only=False)
     query = f"SELECT {', '.join(columns)} FROM {source} {where}"
     if scattered:
-        query += f" ORDER BY {_FILE}, {_ROW}"
+        query += f" ORDER BY {_PART}, {_ROW}"
     if plan.limit is not None and not marked:
         query += f" LIMIT {plan.limit}"
+    kept = Kept(parts, dropped) if marked else None
     for batch in session.batches(query, values):
-        rows = _kept(batch, parts, dropped) if marked else batch
+        rows = batch if kept is None else _of(batch, kept)
         if rows.num_rows:
             yield _shaped(rows, parts, plan, schema)
 
 
-def _kept(batch: pa.RecordBatch, parts: Sequence[Part], dropped: Dropped) -> pa.RecordBatch:
-    """The batch without the rows that do not count."""
-    file, row = batch.column(_FILE).to_numpy(), batch.column(_ROW).to_numpy()
-    keep = np.ones(batch.num_rows, np.bool_)
-    for number, stretch in runs(file):
-        gone = dropped.get(parts[number].record.index)
-        if gone is not None:
-            keep[stretch] = ~gone[within(parts[number], row[stretch])]
+def _of(batch: pa.RecordBatch, kept: Kept) -> pa.RecordBatch:
+    """The batch without the rows that do not count, or are of batches that nobody asked for."""
+    keep = kept.mask(batch.column(_PART).to_numpy(), batch.column(_ROW).to_numpy())
     return batch if keep.all() else batch.filter(pa.array(keep))
 
 
 def _shaped(batch: pa.RecordBatch, parts: Sequence[Part], plan: Plan, schema: pa.Schema) -> pa.RecordBatch:
     columns: list[Any] = [batch.column(at) for at in range(len(plan.columns))]
     if plan.history:
-        file = batch.column(_FILE)
         records = [part.record for part in parts]
+        at = pc.index_in(batch.column(_PART), pa.array([record.index for record in records], pa.int64()))
         for field, values in (
             (_INDEX, [record.index for record in records]),
             (_KIND, [record.kind.value for record in records]),
             (_RECORDED_AT, [record.recorded_at for record in records]),
         ):
-            columns.append(pc.take(pa.array(values, field.type), file))
+            columns.append(pc.take(pa.array(values, field.type), at))
     arrays = [array.cast(field.type) for array, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

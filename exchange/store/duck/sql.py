@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from pyarrow import types
 
 from exchange.contract.instant import microseconds
 from exchange.contract.model import Contract
-from exchange.ports import Condition
+from exchange.ports import Condition, Part
 from exchange.trust.condition import RowFilter
 
 _OPERATORS: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -35,40 +35,66 @@ _TYPES: Final[dict[pa.DataType, str]] = {
     pa.uint32(): "UINTEGER",
     pa.uint64(): "UBIGINT",
 }
-_REPORT: Final = {
+PROVENANCE: Final = ("_index", "_row")
+"""The columns of a segment that say where a row is from; no contract's begin with an underscore."""
+REPORT: Final = {
     "row": "BIGINT",
     "rule": "VARCHAR",
     "column": "VARCHAR",
     "value": "VARCHAR",
     "severity": "VARCHAR",
 }
+"""Column of a report → its type."""
 _FLOAT_MAX: Final = float(np.finfo(np.float32).max)
 _FAR: Final = 1 << 100
 
 
-def reports(paths: Iterable[Path]) -> str:
-    """A scan of check reports in this order; file_index counts them from 0."""
-    return _scan(paths, {name: (name, kind) for name, kind in _REPORT.items()})
+def reports(parts: Sequence[Part]) -> str:
+    """The lines of these parts' reports in this order, as `data`; `at_row` is a line's place in its report."""
+    fields = {name: (name, kind) for name, kind in REPORT.items()}
+    return _only(_scan([(part, part.report) for part in parts if part.report is not None], fields), parts)
 
 
-def data(paths: Iterable[Path], contract: Contract) -> str:
-    """A scan of stored batches in this order, each read by column name under the contract's schema.
+def data(parts: Sequence[Part], contract: Contract, only: bool = True) -> str:
+    """The rows of these parts in this order, each read by column name under the contract's schema.
 
     Columns that a file lacks are NULL, narrower ones are cast. They are called as `column` says, so that none can
-    hide what DuckDB adds to a scan (file_index, file_row_number).
+    hide where a row is from: `at_part` (its batch's index in the ledger), `at_row`. Without `only`, rows of other
+    batches in the same segments come too; what leaves them out may change the order.
     """
     fields = {item.name: (column(item.name, contract), _TYPES[item.arrow_type]) for item in contract.columns}
-    return _scan(paths, fields)
+    scan = _scan([(part, part.path) for part in parts], fields)
+    return _only(scan, parts) if only else f"({scan})"
 
 
-def _scan(paths: Iterable[Path], fields: Mapping[str, tuple[str, str]]) -> str:
+def _scan(parts: Sequence[tuple[Part, Path]], fields: Mapping[str, tuple[str, str]]) -> str:
     """`fields`: column in the file → (name in the query, type). Nothing is read out of a directory's name."""
-    listed = ", ".join(_path(path) for path in paths)
+    # a segment is read once; the same bytes may have been published twice
+    files = list(dict.fromkeys((path, None if part.packed else part.record.index) for part, path in parts))
+    listed = ", ".join(_path(path) for path, _ in files)
+    named = {**{given: (given, "BIGINT") for given in PROVENANCE}, **fields}
     schema = ", ".join(
         f"{_quoted(given)}: {{name: {_quoted(name)}, type: {_quoted(kind)}, default_value: NULL}}"
-        for given, (name, kind) in fields.items()
+        for given, (name, kind) in named.items()
     )
-    return f"read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
+    index, row = PROVENANCE
+    columns = "".join(f'"{name}", ' for name, _ in fields.values())
+    # in a file of its own, a batch's rows are where the file has them, whatever columns it brings
+    own = ", ".join("NULL" if index is None else str(index) for _, index in files)
+    own = f"list_extract(CAST([{own}] AS BIGINT[]), CAST(file_index AS BIGINT) + 1)"
+    return (
+        f'SELECT {columns}coalesce({own}, "{index}") AS at_part,'
+        f' CASE WHEN {own} IS NULL THEN "{row}" ELSE file_row_number END AS at_row'
+        f" FROM read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
+    )
+
+
+def _only(scan: str, parts: Sequence[Part]) -> str:
+    if not any(part.packed for part in parts):
+        return f"({scan})"
+    wanted = ", ".join(str(part.record.index) for part in parts)
+    wanted = f"(SELECT unnest(CAST([{wanted}] AS BIGINT[])) AS at_part)"
+    return f"(FROM ({scan}) SEMI JOIN {wanted} wanted USING (at_part))"
 
 
 def _path(path: Path) -> str:

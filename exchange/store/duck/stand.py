@@ -30,22 +30,21 @@ REJECTS: Final = "severity IN ('error', 'blocker')"
 def rejected_rows(session: Session, parts: Sequence[Part]) -> Dropped:
     """The rows of these parts that their reports reject; raises StorageError where a report is not the batch's."""
     bad = [part for part in parts if part.record.rejected]
-    paths = [part.report for part in bad if part.report is not None]
-    if len(paths) < len(bad):
+    if any(part.report is None for part in bad):
         raise StorageError("a batch has rejected rows but no report")
     dropped: Dropped = {part.record.index: np.zeros(part.record.rows, np.bool_) for part in bad}
     if bad:
-        query = f'SELECT CAST(file_index AS BIGINT), "row" FROM {sql.reports(paths)} WHERE {REJECTS}'
+        query = f'SELECT at_part, "row" FROM {sql.reports(bad)} WHERE {REJECTS}'
         _drop(session.batches(query), bad, dropped)
     return dropped
 
 
-def runs(file: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
-    """Each stretch of rows from one file: the file, and where the stretch is."""
-    edges = [0, *(np.flatnonzero(np.diff(file)) + 1).tolist(), len(file)]
+def runs(part: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Each stretch of rows from one batch: its index, and where the stretch is."""
+    edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(part)]
     for start, end in pairwise(edges):
         if start < end:
-            yield int(file[start]), slice(start, end)
+            yield int(part[start]), slice(start, end)
 
 
 def within(part: Part, row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -55,15 +54,43 @@ def within(part: Part, row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return row
 
 
+class Kept:
+    """Which rows of a scan over these parts, in ledger order, count."""
+
+    def __init__(self, parts: Sequence[Part], dropped: Dropped) -> None:
+        self._index = np.array([part.record.index for part in parts], np.int64)
+        self._rows = np.array([part.record.rows for part in parts], np.int64)
+        # one bitmap of all batches that have any, and where each begins in it; the others begin nowhere
+        bitmaps = [dropped.get(part.record.index) for part in parts]
+        sizes = np.array([0 if bitmap is None else len(bitmap) for bitmap in bitmaps], np.int64)
+        self._start = np.where([bitmap is None for bitmap in bitmaps], -1, np.cumsum(sizes) - sizes)
+        self._gone = np.concatenate([np.zeros(0, np.bool_), *(each for each in bitmaps if each is not None)])
+
+    def mask(self, index: npt.NDArray[np.int64], row: npt.NDArray[np.int64]) -> Bitmap:
+        """For rows by their batch's index and their number in it; raises StorageError for rows that cannot be."""
+        at = np.minimum(np.searchsorted(self._index, index), len(self._index) - 1)
+        keep: Bitmap = self._index[at] == index
+        at, row = at[keep], row[keep]
+        if ((row < 0) | (row >= self._rows[at])).any():
+            raise StorageError("a batch has rows that the ledger does not count")
+        start = self._start[at]
+        judged = start >= 0
+        gone = np.zeros(len(at), np.bool_)
+        gone[judged] = self._gone[start[judged] + row[judged]]
+        keep[keep] = ~gone
+        return keep
+
+
 def _drop(batches: Iterable[pa.RecordBatch], parts: Sequence[Part], dropped: Dropped) -> None:
-    """Take up (file, row), files counted as in `parts`."""
+    """Take up (index of the batch, row)."""
+    known = {part.record.index: part for part in parts}
     for batch in batches:
-        file, row = batch.column(0).to_numpy(), batch.column(1).to_numpy()
-        for number, stretch in runs(file):
-            part = parts[number]
-            if part.record.index not in dropped:
-                dropped[part.record.index] = np.zeros(part.record.rows, np.bool_)
-            dropped[part.record.index][within(part, row[stretch])] = True
+        index, row = batch.column(0).to_numpy(), batch.column(1).to_numpy()
+        for number, stretch in runs(index):
+            part = known[number]
+            if number not in dropped:
+                dropped[number] = np.zeros(part.record.rows, np.bool_)
+            dropped[number][within(part, row[stretch])] = True
 
 
 def dropped_rows(
@@ -104,41 +131,34 @@ def _drop_superseded(session: Session, contest: Contest, contract: Contract, dro
 
 
 def _superseded(contest: Contest, contract: Contract, values: list[object]) -> str:
-    """Query for (file, row): for each key the last batch counts; the first batch can only be superseded."""
+    """Query for (batch, row): for each key the last batch counts; the first batch can only be superseded."""
     later = contest.parts[1:]
-    every_file, later_files = (
-        sql.data((part.path for part in parts), contract) for parts in (contest.parts, later)
-    )
+    every_row, later_rows = (sql.data(parts, contract) for parts in (contest.parts, later))
     columns = [f"{sql.column(name, contract)} AS k{at}" for at, name in enumerate(contract.primary_key)]
     keys = ", ".join(f"k{at}" for at in range(len(columns)))
     where = sql.where(contest.within(contract), contract, values)
     return f"""
         WITH later AS (
-            SELECT {", ".join(columns)}, file_index + 1 AS file, file_row_number AS row FROM {later_files} {where}
+            SELECT {", ".join(columns)}, at_part, at_row FROM {later_rows} {where}
         ),
         newest AS (
-            SELECT {keys}, max(file) AS file FROM later {without_rejected(later, 1)} GROUP BY {keys}
+            SELECT {keys}, max(at_part) AS at_part FROM later {without_rejected(later)} GROUP BY {keys}
         ),
         every AS (
-            SELECT {", ".join(columns)}, file_index AS file, file_row_number AS row FROM {every_file} {where}
+            SELECT {", ".join(columns)}, at_part, at_row FROM {every_row} {where}
         )
-        SELECT CAST(every.file AS BIGINT), every.row FROM every JOIN newest USING ({keys})
-        WHERE every.file < newest.file
+        SELECT every.at_part, every.at_row FROM every JOIN newest USING ({keys})
+        WHERE every.at_part < newest.at_part
     """
 
 
-def without_rejected(later: Sequence[Part], first: int = 0) -> str:
-    """A join that leaves rejected rows out of `later` (file, row), whose files count from `first`."""
-    reported = [
-        (number, part.report) for number, part in enumerate(later) if part.report and part.record.rejected
-    ]
+def without_rejected(later: Sequence[Part]) -> str:
+    """A join that leaves rejected rows out of `later` (at_part, at_row)."""
+    reported = [part for part in later if part.report and part.record.rejected]
     if not reported:
         return ""
-    numbers = ", ".join(str(number + first) for number, _ in reported)
-    reports = sql.reports(report for _, report in reported)
     return f"""
         ANTI JOIN (
-            SELECT DISTINCT list_extract([{numbers}], CAST(file_index + 1 AS BIGINT)) AS file, "row"
-            FROM {reports} WHERE {REJECTS}
-        ) rejected ON later.file = rejected.file AND later.row = rejected.row
+            SELECT DISTINCT at_part, "row" AS at_row FROM {sql.reports(reported)} WHERE {REJECTS}
+        ) rejected ON later.at_part = rejected.at_part AND later.at_row = rejected.at_row
     """

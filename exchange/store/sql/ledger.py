@@ -37,6 +37,7 @@ from exchange.store.sql.engine import explained, open_engine, open_read_only, re
 from exchange.store.sql.federation import SqlFederationStore
 from exchange.store.sql.growth import Growth
 from exchange.store.sql.migration import migrate
+from exchange.store.sql.segment import SqlSegmentIndex
 from exchange.store.sql.sequencer import IdempotencyKey, SqlSequencer, by_key, key_pages
 from exchange.store.sql.snapshot import copy_sqlite, copy_tables, sqlite_damage
 from exchange.store.sql.statement import BEYOND, Statements
@@ -274,6 +275,10 @@ class SqlLedgerStore:
     def federation(self) -> SqlFederationStore:
         """Reads, cosignatures and alarms, in the same database."""
         return SqlFederationStore(self._all, self._change, self._change_all, self._sql)
+
+    def segments(self) -> SqlSegmentIndex:
+        """Segments of small batches, in the same database."""
+        return SqlSegmentIndex(self._all, self._change_all, self._sql)
 
     def _all(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[_Row]:
         with explained(_READ), self._reading.connect() as connection:

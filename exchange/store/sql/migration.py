@@ -253,7 +253,26 @@ CREATE INDEX verdict_batch ON verdict (batch, idx);
 CREATE INDEX verdict_dataset ON verdict (dataset, idx)
 """,
 )
-MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS, VERDICTS)
+SEGMENTS: Final = Migration(
+    5,
+    "segments of small batches",
+    """
+CREATE TABLE segment (
+  object {bytes} PRIMARY KEY NOT NULL,
+  reports {bytes},
+  dataset {text} NOT NULL,
+  contract {text} NOT NULL,
+  version {text} NOT NULL,
+  first_idx {int} NOT NULL,
+  last_idx {int} NOT NULL,
+  batches {int} NOT NULL,
+  made_at {int} NOT NULL,
+  retired_at {int}
+){strict};
+CREATE INDEX segment_dataset ON segment (dataset, first_idx)
+""",
+)
+MIGRATIONS: Final = (INITIAL, FEDERATION, STATEMENTS, VERDICTS, SEGMENTS)
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -297,6 +297,25 @@ alarm = Table(
     Column("evidence", Text, nullable=False),
 )
 
+segment = Table(
+    "segment",
+    metadata,
+    Column("object", LargeBinary, primary_key=True),
+    Column("reports", LargeBinary),
+    Column("dataset", Text, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("first_idx", BigInteger, nullable=False),
+    Column("last_idx", BigInteger, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+    Index("segment_dataset", "dataset", "first_idx"),
+)
+
+PROJECTIONS = frozenset({segment})
+"""What no copy of a ledger takes along: it is made again."""
+
 schema_version = Table(
     "schema_version",
     metadata,

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from exchange.errors import ConflictError
-from exchange.store.sql.schema import head, metadata, schema_version
+from exchange.store.sql.schema import PROJECTIONS, head, metadata, schema_version
 
 _PAGE: Final = 500
 _PROBLEMS: Final = 100
@@ -36,7 +36,8 @@ def copy_tables(source: Connection, target: Connection) -> None:
     """
     for connection in (source, target):
         _take_time(connection)
-    tables = [table for table in metadata.sorted_tables if table is not schema_version]
+    left = {schema_version, *PROJECTIONS}
+    tables = [table for table in metadata.sorted_tables if table not in left]
     for table in tables:
         rows = select(func.count()).select_from(table)
         if target.execute(rows.where(table.c.size > 0) if table is head else rows).scalar():

@@ -43,6 +43,7 @@ from exchange.store.sql.schema import (
     recipient,
     revocation,
     sealed_key,
+    segment,
     statement,
     tile,
     verdict,
@@ -232,6 +233,20 @@ class Statements:
         )
         self.add_alarm = self._insert(alarm)
         self.alarms = text(select(alarm).order_by(alarm.c.raised_at.desc(), alarm.c.id).limit(p("page")))
+        order = segment.c.dataset, segment.c.first_idx, segment.c.last_idx
+        self.put_segment = self._upsert(segment, {"retired_at": lambda old, new: new.retired_at})
+        self.segments = text(select(segment).order_by(*order))
+        self.live_segments = text(
+            select(segment)
+            .where(segment.c.dataset == p("dataset"), segment.c.retired_at.is_(None))
+            .order_by(*order)
+        )
+        self.retire_segment = text(
+            update(segment)
+            .where(segment.c.object == p("digest"), segment.c.retired_at.is_(None))
+            .values(retired_at=p("at"))
+        )
+        self.drop_segment = text(delete(segment).where(segment.c.object == p("digest")))
 
     def _text(self, statement: Executable) -> str:
         compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from exchange.flow.coverage import (
     take_coverage,
 )
 from exchange.flow.projection import promised_pause
+from exchange.flow.read import Shelf
 from exchange.ids import DatasetId, digest_of
 from exchange.ports import BatchRecord, DatasetRecord, PartHeader, PeerPage, WantedPart
 from exchange.ports.search import Coverage, Listing, Place, Wanted
@@ -55,7 +56,7 @@ class Room:
     def add(self, table: pa.Table, contract: Contract, kind: Kind = Kind.OBSERVATION) -> None:
         data = encode(table, contract, keys_only=kind is Kind.RETRACTION)
         self.objects.put_bytes(data, digest_of(data))
-        number = len(self.batches)
+        number = self.batches[-1].index + 1 if self.batches else 0
         self.batches.append(
             BatchRecord(
                 index=number, id=digest_of(b"%d" % number), publisher=AGENCY, idempotency_key=str(number),
@@ -67,7 +68,7 @@ class Room:
         )  # fmt: skip
 
     def extended(self, known: Coverage | None, contract: Contract, most: int = 500) -> Coverage:
-        return extended(known, contract, self.batches, self.objects, self.engine, most)
+        return extended(known, contract, self.batches, Shelf(self.objects), self.engine, most)
 
 
 @pytest.fixture
