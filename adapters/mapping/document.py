@@ -36,8 +36,7 @@ def parse_form(data: bytes, name: str, contracts: Contracts | None = None) -> Fo
             f"{name}: 映射文件超过 {_MAX_BYTES} 字节 / a mapping has at most {_MAX_BYTES} bytes"
         )
     try:
-        node = yaml.compose(data, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(data)
+        document = yaml.load(data, yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"第 {mark.line + 1} 行 line {mark.line + 1}" if mark else ""
@@ -49,6 +48,7 @@ def parse_form(data: bytes, name: str, contracts: Contracts | None = None) -> Fo
         form = form_of(document)
         problems = list(_by_contracts(form, shipped() if contracts is None else contracts))
     if problems or form is None:
+        node = yaml.compose(data, yaml.CSafeLoader)
         raise InvalidInputError(
             f"{name}: 映射文件有 {len(problems)} 处问题 / the mapping has {len(problems)} problems",
             violations=[
