@@ -1,4 +1,4 @@
-"""A CSV text as batches of cells, in its order: what has no quotation mark is cut at line ends and parsed by two threads.
+"""A CSV text as batches of cells, in order: what has no quotation mark is cut at line ends and parsed by two threads.
 
 From the first quotation mark on the rest is one stream, because only whoever reads from there knows whether a line end
 is inside a cell.

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from adapters.mapping.form import Form
-from adapters.protocol import MAX_UNREAD, Tally, Unread
+from adapters.protocol import Tally, Unread
+from adapters.settings import limit
 from adapters.shape.sheet import Lines, Sheet
 from adapters.tabular.block import Block, Parser
 from adapters.tabular.encoding import encoding_of, utf8_of
-from adapters.tabular.header import LOOKED_AT, find_header, letters_of
+from adapters.tabular.header import find_header, letters_of
 from exchange.errors import LimitExceededError, MalformedError
 
-LINE_BYTES: Final = 2 << 20
 _START: Final = 256 << 10
 _SHOWN: Final = 200
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
@@ -50,7 +50,7 @@ def top_of(path: Path, encoding: str, delimiter: str | None) -> Top:
         for row in reader:
             rows.append(row)
             ends.append(reader.line_num)
-            if len(rows) == LOOKED_AT:
+            if len(rows) == limit().header_rows:
                 break
         else:
             rows = rows if len(raw) < _START else rows[:-1]
@@ -62,14 +62,14 @@ def top_of(path: Path, encoding: str, delimiter: str | None) -> Top:
 
 
 def read_text(path: Path, form: Form, tally: Tally) -> Iterator[Sheet]:
-    """The one sheet of a CSV file; raises MalformedError, LimitExceededError (a line longer than LINE_BYTES)."""
+    """The one sheet of a CSV file; raises MalformedError, LimitExceededError (a line that is too long)."""
     encoding = encoding_of(path, form.source.encoding)
     top = top_of(path, encoding, form.source.delimiter)
     header = find_header(top.rows, form)
     names = tuple(header.headings)
     skipped = min(header.at + header.rows, len(top.ends))
     text = _after(utf8_of(path, encoding), top.ends[skipped - 1])
-    parser = Parser([f"c{at}" for at in range(len(names))], top.delimiter, LINE_BYTES)
+    parser = Parser([f"c{at}" for at in range(len(names))], top.delimiter, limit().line_bytes)
     yield Sheet("", names, letters_of(len(names)), _lines(path.name, parser, text, _Numbered(skipped, tally)))
 
 
@@ -96,9 +96,10 @@ def _lines(name: str, parser: Parser, text: Iterator[bytes], numbered: _Numbered
 def _explained(name: str, error: Exception) -> MalformedError | LimitExceededError:
     text = str(error)[:_SHOWN]
     if "straddling" in text:
+        most = limit().line_bytes
         return LimitExceededError(
-            f"{name}: 有一行超过 {LINE_BYTES} 字节，或引号没有关闭 / a line is longer than {LINE_BYTES} bytes, or a "
-            "quotation mark is never closed"
+            f"{name}: 有一行超过 {most} 字节，或引号没有关闭 / a line is longer than {most} bytes, or a quotation "
+            "mark is never closed"
         )
     return MalformedError(f"{name}: 无法读取 / does not parse: {text}")
 
@@ -133,5 +134,5 @@ class _Numbered:
             return
         self._tally.counts["rows"] += 1
         self._tally.counts["malformed"] += 1
-        if len(self._tally.unread) < MAX_UNREAD:
+        if len(self._tally.unread) < limit().unread:
             self._tally.unread.append(Unread(f"row {line}", text[:_SHOWN]))

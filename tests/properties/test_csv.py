@@ -54,7 +54,7 @@ def test_blocks_are_the_whole(
 ) -> None:
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator=end).writerows([header, *lines])
-    text = buffer.getvalue() if closed or lines and not lines[-1] else buffer.getvalue().removesuffix(end)
+    text = buffer.getvalue() if closed or (lines and not lines[-1]) else buffer.getvalue().removesuffix(end)
     read = list(csv.reader(io.StringIO(text, newline="")))[1:]
     rows = [(at, tuple(row or [""] * 4)) for at, row in enumerate(read, 2) if len(row) in (0, 4)]
     odd = [(at, row) for at, row in enumerate(read, 2) if len(row) not in (0, 4)]
