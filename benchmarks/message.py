@@ -27,6 +27,10 @@ class Message:
         """The only message of the call."""
         return exchange_pb2.PublishRequest(envelope=self.envelope, data=self.data)
 
+    def small(self) -> exchange_pb2.SmallBatch:
+        """One of several in a call."""
+        return exchange_pb2.SmallBatch(envelope=self.envelope, data=self.data)
+
 
 def one_row_messages(home: Path, count: int) -> Sequence[Message]:
     """Batches of one row each, all of different rows."""

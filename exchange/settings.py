@@ -67,6 +67,8 @@ class Limit:
     message_bytes: int = 4 << 20
     # Batches up to this size are kept in memory while they are checked.
     small_batch_bytes: int = 256 << 10
+    # How many small batches one call of PublishMany takes.
+    many_batches: int = 256
     concurrent_publishes: int = 64
     large_publishes: int = 2
     concurrent_queries: int = 16

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from exchange import errors
@@ -37,11 +37,16 @@ def error_of(error: grpc.RpcError) -> errors.HechuanError:
     if status is None:
         kind = _BY_STATUS.get(code, errors.HechuanError)
         return kind(f"{code.name}: {call.details()}")
+    return error_in(status, _BY_STATUS.get(code, errors.HechuanError))
+
+
+def error_in(status: status_pb2.Status, otherwise: type[errors.HechuanError]) -> errors.HechuanError:
+    """The error that a status carries, as the class it was at the hub, or `otherwise` where that is not known here."""
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in status.details:
         detail.Unpack(info)
         detail.Unpack(bad)
-    kind = _BY_CODE.get(info.reason, _BY_STATUS.get(code, errors.HechuanError))
+    kind = _BY_CODE.get(info.reason, otherwise)
     violations = [_violation(item) for item in bad.field_violations]
     return kind(status.message, violations=violations, detail=dict(info.metadata))
 

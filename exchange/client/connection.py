@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,6 +14,7 @@ from exchange.agreement.move import Act
 from exchange.batch.manifest import Kind
 from exchange.client.agreement import Moved, move_agreement, propose_terms
 from exchange.client.call import retried
+from exchange.client.many import Outgoing, publish_all
 from exchange.client.profile import Profile
 from exchange.client.publish import Published, publish_file, publish_table
 from exchange.client.query import Filter, Rows, fetch, read_quarantine, read_rows
@@ -21,6 +22,7 @@ from exchange.client.seal import give_keys, register_recipient
 from exchange.client.search import Conditions, search_hits, search_request
 from exchange.client.session import Session
 from exchange.client.watch import Event, watch
+from exchange.errors import HechuanError
 from exchange.v1 import agreement_pb2, catalog_pb2, common_pb2, exchange_pb2, ledger_pb2
 
 if TYPE_CHECKING:
@@ -58,6 +60,13 @@ class Client(Session):
         if not isinstance(data, pa.Table):
             data = pa.Table.from_pandas(data, preserve_index=False)
         return publish_table(self, contract, data, kind, key, corrects, valid_for, progress, witnesses)
+
+    def publish_many(self, batches: Iterable[Outgoing]) -> Iterator[Published | HechuanError]:
+        """Publish many small batches, many in a call; for each, in order, what `publish` would give or raise.
+
+        What one is refused for does not touch the others. The source is read no further than one call ahead.
+        """
+        return publish_all(self, batches)
 
     def query(
         self,

@@ -89,7 +89,7 @@ def publish_table(
     if kind is not Kind.RETRACTION:
         table, seal = seal_table(client, parsed, table, key)
     data = memoryview(encode(table, parsed.stored, keys_only=kind is Kind.RETRACTION))
-    manifest = _manifest(
+    manifest = manifest_for(
         client, parsed.ref, kind, MediaType.PARQUET, data, table.num_rows, key, corrects, valid_for
     )
     published = _send(client, replace(manifest, seal=seal), data, progress, witnesses)
@@ -124,7 +124,7 @@ def publish_file(
             raise InvalidInputError(f"{path.name} is empty")
         rows = _open_parquet(path).metadata.num_rows if media_type is MediaType.PARQUET else None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-            manifest = _manifest(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
+            manifest = manifest_for(client, ref, kind, media_type, data, rows, key, corrects, valid_for)
             return _send(client, manifest, data, progress, witnesses)
 
 
@@ -159,17 +159,18 @@ def _open_parquet(path: Path) -> pq.ParquetFile:
         ) from error
 
 
-def _manifest(
+def manifest_for(
     client: Session,
     contract: ContractRef,
     kind: Kind,
     media_type: MediaType,
-    data: memoryview,
+    data: memoryview | bytes,
     rows: int | None,
     key: str | None,
     corrects: Sequence[str],
     valid_for: timedelta,
 ) -> Manifest:
+    """The manifest of a batch that is to be published now."""
     now = datetime.now(UTC)
     agency = client.profile.agency
     return Manifest(
@@ -192,8 +193,7 @@ def _manifest(
 def _send(
     client: Session, manifest: Manifest, data: memoryview, progress: Progress | None, witnesses: int
 ) -> Published:
-    payload = canonical(manifest.to_json())
-    envelope = sign(payload, PAYLOAD_TYPE, client.profile.signing_key())
+    envelope = signed(client, manifest)
 
     def send() -> exchange_pb2.PublishResponse:
         messages = _messages(envelope, data, progress, witnesses)
@@ -205,27 +205,37 @@ def _send(
     try:
         response = retried(send)
     except ReplayError as error:
-        return _held(client, manifest, error)
+        return held(client, manifest, error)
+    return received(client, envelope, response)
+
+
+def signed(client: Session, manifest: Manifest) -> Envelope:
+    """A manifest under the agency's signing key."""
+    return sign(canonical(manifest.to_json()), PAYLOAD_TYPE, client.profile.signing_key())
+
+
+def received(client: Session, envelope: Envelope, response: exchange_pb2.PublishResponse) -> Published:
+    """The hub's answer, once its receipt proves it; raises DigestMismatchError and what the receipt is wrong in."""
     verified = verify_receipt_text(response.receipt, client.profile.log_keys)
-    if verified.batch != digest_of(payload):
+    if verified.batch != digest_of(envelope.payload):
         raise DigestMismatchError("the hub's receipt is about another batch")
     return Published(response.batch, response.receipt, response.duplicate)
 
 
-def _held(client: Session, manifest: Manifest, error: ReplayError) -> Published:
+def held(client: Session, manifest: Manifest, error: ReplayError) -> Published:
     """What another process published under the key, if it is the same object for the same dataset; else the error."""
-    held, token, seen = error.detail.get("batch", ""), "", False
-    while held and not seen:
+    batch_id, token, seen = error.detail.get("batch", ""), "", False
+    while batch_id and not seen:
         request = exchange_pb2.ListBatchesRequest(
             dataset=str(manifest.dataset), page_size=_PAGE, page_token=token
         )
         page = retried(lambda request=request: client.exchange.ListBatches(request, timeout=30))  # type: ignore[misc]
         for batch in page.batches:
-            seen = batch.id == held
+            seen = batch.id == batch_id
             if seen and batch.source == manifest.digest and batch.contract == str(manifest.contract):
-                asked = ledger_pb2.GetReceiptRequest(batch=held)
+                asked = ledger_pb2.GetReceiptRequest(batch=batch_id)
                 receipt = retried(lambda asked=asked: client.ledger.GetReceipt(asked, timeout=30)).receipt  # type: ignore[misc]
-                if verify_receipt_text(receipt, client.profile.log_keys).batch == held:
+                if verify_receipt_text(receipt, client.profile.log_keys).batch == batch_id:
                     return Published(batch, receipt, True)
             if seen:
                 break

@@ -12,6 +12,7 @@ Nothing leaves this module before (4) has returned, so a checkpoint that anybody
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
@@ -74,8 +75,17 @@ class Appended:
 
 
 Prepare = Callable[[], "Draft | Appended"]
-PrepareAll = Callable[[Sequence[Any]], "Sequence[Draft | Appended | Exception]"]
-_Job = tuple[PrepareAll, Any, "Future[Appended]"]
+Outcome = Appended | Exception
+PrepareAll = Callable[[Sequence[Any]], Sequence[Draft | Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Items that one caller waits for together."""
+
+    prepare_all: PrepareAll
+    items: Sequence[Any]
+    done: Callable[[Sequence[Outcome]], None]
 
 
 class Appender:
@@ -95,7 +105,7 @@ class Appender:
         on_append: Callable[[Sequence[Record]], None] = lambda records: None,
         group_wait: float = 0.0,
     ) -> None:
-        """A group has at most `group_max` jobs, and waits `group_wait` seconds for as many as the last one had."""
+        """A group has up to `group_max` items, and waits `group_wait` seconds for as many jobs as the last one had."""
         self._ledger = ledger
         self._objects = objects
         self._log = log
@@ -120,10 +130,19 @@ class Appender:
         It gives, for each, a draft, what the ledger holds already, or the error.
         """
         future: Future[Appended] = Future()
+        self._put(_Job(prepare_all, (item,), lambda outcomes: _settle(future, outcomes[0])))
+        return future
+
+    def submit_all(self, prepare_all: PrepareAll, items: Sequence[object]) -> Future[Sequence[Outcome]]:
+        """The same for several items, whose outcomes come together, in their order."""
+        future: Future[Sequence[Outcome]] = Future()
+        self._put(_Job(prepare_all, items, future.set_result))
+        return future
+
+    def _put(self, job: _Job) -> None:
         if self._closed:
             raise DrainingError("the hub is shutting down")
-        self._jobs.put((prepare_all, item, future))
-        return future
+        self._jobs.put(job)
 
     def append(self, draft: Draft) -> Appended:
         """Append and wait."""
@@ -146,33 +165,30 @@ class Appender:
 
     def _waiting(self, expected: int) -> list[_Job | None]:
         """What waits, at least one; None, which is the end, only as the last."""
-        jobs, deadline = [self._jobs.get()], time.monotonic() + self._group_wait
-        while jobs[-1] is not None and len(jobs) < self._group_max:
+        jobs, deadline = [job := self._jobs.get()], time.monotonic() + self._group_wait
+        size = len(job.items) if job else 0
+        while job is not None and size < self._group_max:
             left = deadline - time.monotonic() if len(jobs) < expected else 0
             try:
-                jobs.append(self._jobs.get(left > 0, left))
+                jobs.append(job := self._jobs.get(left > 0, left))
             except queue.Empty:
                 break
+            size += len(job.items) if job else 0
         return jobs
 
     def _group(self, jobs: Sequence[_Job]) -> None:
-        ready: list[tuple[Draft, Future[Appended]]] = []
-        for outcome, (_, _, future) in zip(_prepared(jobs), jobs, strict=True):
-            if isinstance(outcome, Draft):
-                ready.append((outcome, future))
-            else:
-                _settle(future, outcome)
-        if not ready:
-            return
+        prepared = _prepared(jobs)
+        drafts = [each for each in prepared if isinstance(each, Draft)]
         try:
-            outcomes: Sequence[Appended | Exception] = self._commit([draft for draft, _ in ready])
+            committed = iter(self._commit(drafts) if drafts else ())
         except Exception as error:
             self._edge = RightEdge()
-            outcomes = [error] * len(ready)
-        for (_, future), outcome in zip(ready, outcomes, strict=True):
-            _settle(future, outcome)
+            committed = iter([error] * len(drafts))
+        outcomes = (next(committed) if isinstance(each, Draft) else each for each in prepared)
+        for job in jobs:
+            job.done(list(itertools.islice(outcomes, len(job.items))))
 
-    def _commit(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+    def _commit(self, drafts: Sequence[Draft]) -> list[Outcome]:
         self._objects.put_many([item for draft in drafts for item in draft.objects])
         with self._ledger.sequence() as turn:  # (0)
             alone = turn.size == self._edge.size
@@ -221,7 +237,7 @@ class Appender:
         known: Mapping[IdempotencyKey, BatchRecord],
         made: Mapping[int, Appended],
         drafts: Sequence[Draft],
-    ) -> Appended | Exception:
+    ) -> Outcome:
         """What the ledger already says under this draft's key."""
         assert draft.key is not None
         record = known.get(draft.key)
@@ -233,8 +249,8 @@ class Appender:
         return answer_known(self._ledger, record, draft.batch_id)
 
 
-def _each(items: Sequence[Prepare]) -> Sequence[Draft | Appended | Exception]:
-    found: list[Draft | Appended | Exception] = []
+def _each(items: Sequence[Prepare]) -> Sequence[Draft | Outcome]:
+    found: list[Draft | Outcome] = []
     for prepare in items:
         try:
             found.append(prepare())
@@ -243,29 +259,30 @@ def _each(items: Sequence[Prepare]) -> Sequence[Draft | Appended | Exception]:
     return found
 
 
-def _prepared(jobs: Sequence[_Job]) -> list[Draft | Appended | Exception]:
-    """What each job wants appended, functions called once for all their items; in the order of the jobs."""
+def _prepared(jobs: Sequence[_Job]) -> list[Draft | Outcome]:
+    """What each item of the jobs wants appended, functions called once for all theirs; in the order of the jobs."""
+    items = [(job.prepare_all, item) for job in jobs for item in job.items]
     places: dict[PrepareAll, list[int]] = {}
-    for at, (prepare_all, _, _) in enumerate(jobs):
+    for at, (prepare_all, _) in enumerate(items):
         places.setdefault(prepare_all, []).append(at)
-    found: dict[int, Draft | Appended | Exception] = {}
+    found: dict[int, Draft | Outcome] = {}
     for prepare_all, mine in places.items():
         try:
-            outcomes = prepare_all([jobs[at][1] for at in mine])
+            outcomes = prepare_all([items[at][1] for at in mine])
         except Exception as error:
             outcomes = [error] * len(mine)
         found.update(zip(mine, outcomes, strict=True))
-    return [found[at] for at in range(len(jobs))]
+    return [found[at] for at in range(len(items))]
 
 
-def _settle(future: Future[Appended], outcome: Appended | Exception) -> None:
+def _settle(future: Future[Appended], outcome: Outcome) -> None:
     if isinstance(outcome, Exception):
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
 
 
-def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None) -> Appended | Exception:
+def answer_known(ledger: LedgerStore, record: BatchRecord, batch_id: str | None) -> Outcome:
     """The old receipt for the same batch again; ReplayError for another batch under the same key."""
     if record.id != batch_id:
         return ReplayError(

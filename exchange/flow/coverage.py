@@ -77,7 +77,7 @@ def extended(
     section, name, river = columns = columns_of(contract)
     wanted = tuple(dict.fromkeys(column for column in columns if column))
     with ExitStack() as stack:
-        parts = parts_of(stack, objects, contract, fresh)
+        parts = parts_of(stack, objects, contract, [batch for batch in fresh if batch.accepted])
         plan = Plan(contract, parts, wanted, (), False, None)
         for found in engine.standing(plan):
             distinct = pa.Table.from_batches([found]).group_by(list(wanted)).aggregate([])

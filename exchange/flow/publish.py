@@ -11,7 +11,8 @@
 (8) entry, index, tiles and checkpoint are committed together
 (9) the receipt is built from what was committed
 
-`admit` does (1)–(3) before any data is taken; `Intake` does (4); `Publisher.finish` the rest.
+`admit` does (1)–(3) before any data is taken; `Intake` does (4); `Publisher.finish` the rest; `Publisher.take_all`
+all of it for many small batches at once.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from exchange.errors import (
     ManifestExpiredError,
     PermissionDeniedError,
 )
-from exchange.flow.append import Appended, Appender, Draft, answer_known
+from exchange.flow.append import Appended, Appender, Draft, Outcome, answer_known
 from exchange.flow.check import Checked, check_batch, check_single_rows
 from exchange.flow.entry import batch_body, manifest_of
 from exchange.flow.registry import CheckRoom, ContractRegistry, KeyRing
@@ -175,16 +176,53 @@ class Publisher:
         """Steps (4) to (9). A small batch is checked in the appender's thread, together with its neighbours."""
         source = intake.finish()  # (4)
         if isinstance(source, bytes) and self._is_small(admitted.manifest):
-            return self._appender.submit_to(self._draft_all, (admitted, source))
+            return self._appender.submit_to(self._draft_taken, (admitted, source))
         draft = self._draft(admitted, source)
         return self._appender.submit(lambda: draft)
 
-    def _draft_all(self, items: Sequence[_Small]) -> Sequence[Draft | Appended | Exception]:
+    def take_all(self, caller: AgencyId, batches: Sequence[tuple[bytes, bytes]]) -> Future[Sequence[Outcome]]:
+        """Steps (1) to (9) for small batches, (envelope, data) each; what one is refused for is its outcome alone.
+
+        Raises LimitExceededError where they are too many.
+        """
+        if len(batches) > self.limit.many_batches:
+            raise LimitExceededError(
+                f"one call takes at most {self.limit.many_batches} batches, not {len(batches)}"
+            )
+        taken: list[_Small | Exception] = []
+        for envelope, data in batches:
+            try:
+                taken.append(self._take(caller, envelope, data))
+            except Exception as error:
+                taken.append(error)
+        return self._appender.submit_all(self._draft_taken, taken)
+
+    def _take(self, caller: AgencyId, envelope: bytes, data: bytes) -> _Small:
+        admitted = self.admit(caller, envelope)
+        if not self._is_small(admitted.manifest):
+            raise LimitExceededError(
+                f"with others go Parquet batches of at most {self.limit.small_batch_bytes} bytes; "
+                "this one needs a call of its own"
+            )
+        intake = self.intake(admitted)
+        try:
+            intake.write(data)
+            source = intake.finish()  # (4)
+        finally:
+            intake.close()
+        assert isinstance(source, bytes)
+        return admitted, source
+
+    def _draft_taken(self, items: Sequence[_Small | Exception]) -> Sequence[Draft | Outcome]:
+        drafts = iter(self._draft_all([each for each in items if not isinstance(each, Exception)]))
+        return [each if isinstance(each, Exception) else next(drafts) for each in items]
+
+    def _draft_all(self, items: Sequence[_Small]) -> Sequence[Draft | Outcome]:
         """Drafts of a group of small batches; those of one row under one contract are checked as one."""
         held = self._ledger.batches_by_key(
             (each.manifest.publisher, each.manifest.idempotency_key) for each, _ in items
         )
-        found: dict[int, Draft | Appended | Exception] = {}
+        found: dict[int, Draft | Outcome] = {}
         open_items: dict[ContractRef, list[int]] = {}
         for at, (each, _) in enumerate(items):
             record = held.get((each.manifest.publisher, each.manifest.idempotency_key))

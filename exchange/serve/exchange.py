@@ -10,23 +10,22 @@ from typing import Any
 import grpc
 
 from exchange import wire
-from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import MediaType
 from exchange.errors import MalformedError, UnavailableError
-from exchange.flow.append import Appended, receipt_of
+from exchange.flow.append import Appended, Outcome, receipt_of
 from exchange.flow.grant import Asker, Grant, Granter
 from exchange.flow.part import FetchedPart, envelope_of, read_part
 from exchange.flow.publish import Admitted, Publisher
 from exchange.flow.query import Answer, Question, Reader, TextCondition, Trailer
 from exchange.flow.registry import ContractRegistry
 from exchange.flow.witness import Notary
-from exchange.ids import DatasetId, parse_digest
+from exchange.ids import DatasetId, parse_case, parse_digest
 from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore, WitnessStore
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
 from exchange.serve.route import Router
 from exchange.serve.slots import Slots
-from exchange.serve.status import answers, streams
+from exchange.serve.status import answers, status_of, streams
 from exchange.serve.thread import in_thread
 from exchange.settings import Limit
 from exchange.v1 import common_pb2, exchange_pb2, exchange_pb2_grpc
@@ -82,11 +81,27 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
                 raise MalformedError("the first message of Publish carries the manifest's envelope")
             admitted = self._publisher.admit(caller, first.envelope)
             if admitted.known:
-                return self._published(admitted.known, admitted)
+                return self._published(admitted.known)
             appended = await self._receive(admitted, first.data, context)
         if first.witnesses:
             appended = await asyncio.to_thread(self._witnessed, appended, first.witnesses)
-        return self._published(appended, admitted)
+        return self._published(appended)
+
+    @answers
+    async def PublishMany(
+        self, request: exchange_pb2.PublishManyRequest, context: Context
+    ) -> exchange_pb2.PublishManyResponse:
+        caller = self._gate.agency(context)
+        batches = [(each.envelope, each.data) for each in request.batches]
+        with self._publishes:
+            taken = await asyncio.to_thread(self._publisher.take_all, caller, batches)
+            outcomes = await asyncio.wrap_future(taken)
+        return exchange_pb2.PublishManyResponse(outcomes=[self._outcome(each) for each in outcomes])
+
+    def _outcome(self, outcome: Outcome) -> exchange_pb2.PublishOutcome:
+        if isinstance(outcome, Exception):
+            return exchange_pb2.PublishOutcome(refused=status_of(outcome).SerializeToString())
+        return exchange_pb2.PublishOutcome(published=self._published(outcome))
 
     def _witnessed(self, appended: Appended, witnesses: int) -> Appended:
         """The same with a receipt that so many peers have cosigned, or as many as did within the limit."""
@@ -116,11 +131,11 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
         finally:
             intake.close()
 
-    def _published(self, appended: Appended, admitted: Admitted) -> exchange_pb2.PublishResponse:
+    def _published(self, appended: Appended) -> exchange_pb2.PublishResponse:
         record = appended.record
         assert isinstance(record, BatchRecord)
         return exchange_pb2.PublishResponse(
-            batch=wire.batch(record, admitted.contract),
+            batch=wire.batch(record, self._contracts.get(record.contract)),
             receipt=appended.receipt,
             duplicate=appended.duplicate,
         )
@@ -160,7 +175,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             limit=request.limit or None,
             offset=request.offset,
             contract=wire.contract_or_none(request.contract),
-            agreement=parse_agreement(request.agreement) if request.agreement else "",
+            agreement=parse_case("agreement", request.agreement) if request.agreement else "",
         )
 
     @streams

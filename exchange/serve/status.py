@@ -46,8 +46,10 @@ STATUS: Final[dict[type[errors.HechuanError], int]] = {
 }
 
 
-def status_of(error: errors.HechuanError) -> status_pb2.Status:
-    """The rich status of one of our errors; StorageError and the like keep their text inside."""
+def status_of(error: Exception) -> status_pb2.Status:
+    """The rich status of an error; what is not ours, and StorageError and the like, keep their text inside."""
+    if not isinstance(error, errors.HechuanError):
+        return _internal(error)
     code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if code == code_pb2.INTERNAL:
         return _internal(error)
@@ -94,8 +96,7 @@ def _packed(message: Any) -> AnyProto:
 
 async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
     """End the call with the status of an error."""
-    status = status_of(error) if isinstance(error, errors.HechuanError) else _internal(error)
-    await context.abort_with_status(rpc_status.to_status(status))
+    await context.abort_with_status(rpc_status.to_status(status_of(error)))
     raise AssertionError("abort returns")
 
 

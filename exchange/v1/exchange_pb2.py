@@ -26,47 +26,55 @@ from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x65xchange/v1/exchange.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0ePublishRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x11\n\twitnesses\x18\x03 \x01(\r\"X\n\x0fPublishResponse\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.Batch\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\"Q\n\x06\x46ilter\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\'\n\x08operator\x18\x02 \x01(\x0e\x32\x15.exchange.v1.Operator\x12\x0e\n\x06values\x18\x03 \x03(\t\"\x8c\x02\n\x0cQueryRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12$\n\x07\x66ilters\x18\x03 \x03(\x0b\x32\x13.exchange.v1.Filter\x12 \n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x11.exchange.v1.AsOf\x12\x0f\n\x07history\x18\x05 \x01(\x08\x12\'\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x15.exchange.v1.Encoding\x12\r\n\x05limit\x18\x07 \x01(\x04\x12\x0e\n\x06offset\x18\x08 \x01(\x04\x12\x10\n\x08\x63ontract\x18\t \x01(\t\x12\x11\n\tagreement\x18\n \x01(\t\x12\x14\n\x0con_behalf_of\x18\x0b \x01(\t\"\x83\x01\n\rQueryResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.exchange.v1.StreamHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.exchange.v1.StreamTrailerH\x00\x42\x06\n\x04part\"/\n\x0cWatchRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x10\n\x08\x64\x61tasets\x18\x02 \x03(\t\"}\n\rWatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.BatchH\x00\x12)\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x18.exchange.v1.LedgerEntryH\x00\x12\x13\n\theartbeat\x18\x03 \x01(\x04H\x00\x42\x07\n\x05\x65vent\"[\n\x0bLedgerEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12/\n\x0brecorded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x0c\x46\x65tchRequest\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\t\x12$\n\x04part\x18\x02 \x01(\x0e\x32\x16.exchange.v1.FetchPart\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x14\n\x0con_behalf_of\x18\x04 \x01(\t\"r\n\x0b\x46\x65tchHeader\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.Batch\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c\x12\x0f\n\x07receipt\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\r\n\x05\x62ytes\x18\x05 \x01(\x04\"S\n\rFetchResponse\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.exchange.v1.FetchHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x91\x01\n\x11QuarantineRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\t\x12 \n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x11.exchange.v1.AsOf\x12\x11\n\tcorrected\x18\x04 \x01(\x08\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.exchange.v1.Encoding\"\x88\x01\n\x12QuarantineResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.exchange.v1.StreamHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.exchange.v1.StreamTrailerH\x00\x42\x06\n\x04part\"L\n\x12ListBatchesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x13ListBatchesResponse\x12#\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x12.exchange.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xc8\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bOPERATOR_EQ\x10\x01\x12\x0f\n\x0bOPERATOR_NE\x10\x02\x12\x0f\n\x0bOPERATOR_LT\x10\x03\x12\x0f\n\x0bOPERATOR_LE\x10\x04\x12\x0f\n\x0bOPERATOR_GT\x10\x05\x12\x0f\n\x0bOPERATOR_GE\x10\x06\x12\x0f\n\x0bOPERATOR_IN\x10\x07\x12\x14\n\x10OPERATOR_IS_NULL\x10\x08\x12\x15\n\x11OPERATOR_NOT_NULL\x10\t*l\n\tFetchPart\x12\x1a\n\x16\x46\x45TCH_PART_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46\x45TCH_PART_OBJECT\x10\x01\x12\x15\n\x11\x46\x45TCH_PART_SOURCE\x10\x02\x12\x15\n\x11\x46\x45TCH_PART_REPORT\x10\x03\x32\xc2\x03\n\x0f\x45xchangeService\x12\x46\n\x07Publish\x12\x1b.exchange.v1.PublishRequest\x1a\x1c.exchange.v1.PublishResponse(\x01\x12@\n\x05Query\x12\x19.exchange.v1.QueryRequest\x1a\x1a.exchange.v1.QueryResponse0\x01\x12@\n\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1a.exchange.v1.WatchResponse0\x01\x12@\n\x05\x46\x65tch\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse0\x01\x12O\n\nQuarantine\x12\x1e.exchange.v1.QuarantineRequest\x1a\x1f.exchange.v1.QuarantineResponse0\x01\x12P\n\x0bListBatches\x12\x1f.exchange.v1.ListBatchesRequest\x1a .exchange.v1.ListBatchesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x65xchange/v1/exchange.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0ePublishRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x11\n\twitnesses\x18\x03 \x01(\r\"X\n\x0fPublishResponse\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.Batch\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\">\n\x12PublishManyRequest\x12(\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x17.exchange.v1.SmallBatch\",\n\nSmallBatch\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"D\n\x13PublishManyResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.exchange.v1.PublishOutcome\"a\n\x0ePublishOutcome\x12\x31\n\tpublished\x18\x01 \x01(\x0b\x32\x1c.exchange.v1.PublishResponseH\x00\x12\x11\n\x07refused\x18\x02 \x01(\x0cH\x00\x42\t\n\x07outcome\"Q\n\x06\x46ilter\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\'\n\x08operator\x18\x02 \x01(\x0e\x32\x15.exchange.v1.Operator\x12\x0e\n\x06values\x18\x03 \x03(\t\"\x8c\x02\n\x0cQueryRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12$\n\x07\x66ilters\x18\x03 \x03(\x0b\x32\x13.exchange.v1.Filter\x12 \n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x11.exchange.v1.AsOf\x12\x0f\n\x07history\x18\x05 \x01(\x08\x12\'\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x15.exchange.v1.Encoding\x12\r\n\x05limit\x18\x07 \x01(\x04\x12\x0e\n\x06offset\x18\x08 \x01(\x04\x12\x10\n\x08\x63ontract\x18\t \x01(\t\x12\x11\n\tagreement\x18\n \x01(\t\x12\x14\n\x0con_behalf_of\x18\x0b \x01(\t\"\x83\x01\n\rQueryResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.exchange.v1.StreamHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.exchange.v1.StreamTrailerH\x00\x42\x06\n\x04part\"/\n\x0cWatchRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x10\n\x08\x64\x61tasets\x18\x02 \x03(\t\"}\n\rWatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.BatchH\x00\x12)\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x18.exchange.v1.LedgerEntryH\x00\x12\x13\n\theartbeat\x18\x03 \x01(\x04H\x00\x42\x07\n\x05\x65vent\"[\n\x0bLedgerEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12/\n\x0brecorded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x0c\x46\x65tchRequest\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\t\x12$\n\x04part\x18\x02 \x01(\x0e\x32\x16.exchange.v1.FetchPart\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x14\n\x0con_behalf_of\x18\x04 \x01(\t\"r\n\x0b\x46\x65tchHeader\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.exchange.v1.Batch\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c\x12\x0f\n\x07receipt\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\r\n\x05\x62ytes\x18\x05 \x01(\x04\"S\n\rFetchResponse\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.exchange.v1.FetchHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x91\x01\n\x11QuarantineRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\t\x12 \n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x11.exchange.v1.AsOf\x12\x11\n\tcorrected\x18\x04 \x01(\x08\x12\'\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x15.exchange.v1.Encoding\"\x88\x01\n\x12QuarantineResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.exchange.v1.StreamHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.exchange.v1.StreamTrailerH\x00\x42\x06\n\x04part\"L\n\x12ListBatchesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x13ListBatchesResponse\x12#\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x12.exchange.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xc8\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bOPERATOR_EQ\x10\x01\x12\x0f\n\x0bOPERATOR_NE\x10\x02\x12\x0f\n\x0bOPERATOR_LT\x10\x03\x12\x0f\n\x0bOPERATOR_LE\x10\x04\x12\x0f\n\x0bOPERATOR_GT\x10\x05\x12\x0f\n\x0bOPERATOR_GE\x10\x06\x12\x0f\n\x0bOPERATOR_IN\x10\x07\x12\x14\n\x10OPERATOR_IS_NULL\x10\x08\x12\x15\n\x11OPERATOR_NOT_NULL\x10\t*l\n\tFetchPart\x12\x1a\n\x16\x46\x45TCH_PART_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46\x45TCH_PART_OBJECT\x10\x01\x12\x15\n\x11\x46\x45TCH_PART_SOURCE\x10\x02\x12\x15\n\x11\x46\x45TCH_PART_REPORT\x10\x03\x32\x94\x04\n\x0f\x45xchangeService\x12\x46\n\x07Publish\x12\x1b.exchange.v1.PublishRequest\x1a\x1c.exchange.v1.PublishResponse(\x01\x12P\n\x0bPublishMany\x12\x1f.exchange.v1.PublishManyRequest\x1a .exchange.v1.PublishManyResponse\x12@\n\x05Query\x12\x19.exchange.v1.QueryRequest\x1a\x1a.exchange.v1.QueryResponse0\x01\x12@\n\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x1a.exchange.v1.WatchResponse0\x01\x12@\n\x05\x46\x65tch\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse0\x01\x12O\n\nQuarantine\x12\x1e.exchange.v1.QuarantineRequest\x1a\x1f.exchange.v1.QuarantineResponse0\x01\x12P\n\x0bListBatches\x12\x1f.exchange.v1.ListBatchesRequest\x1a .exchange.v1.ListBatchesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.exchange_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OPERATOR']._serialized_start=1777
-  _globals['_OPERATOR']._serialized_end=1977
-  _globals['_FETCHPART']._serialized_start=1979
-  _globals['_FETCHPART']._serialized_end=2087
+  _globals['_OPERATOR']._serialized_start=2056
+  _globals['_OPERATOR']._serialized_end=2256
+  _globals['_FETCHPART']._serialized_start=2258
+  _globals['_FETCHPART']._serialized_end=2366
   _globals['_PUBLISHREQUEST']._serialized_start=102
   _globals['_PUBLISHREQUEST']._serialized_end=169
   _globals['_PUBLISHRESPONSE']._serialized_start=171
   _globals['_PUBLISHRESPONSE']._serialized_end=259
-  _globals['_FILTER']._serialized_start=261
-  _globals['_FILTER']._serialized_end=342
-  _globals['_QUERYREQUEST']._serialized_start=345
-  _globals['_QUERYREQUEST']._serialized_end=613
-  _globals['_QUERYRESPONSE']._serialized_start=616
-  _globals['_QUERYRESPONSE']._serialized_end=747
-  _globals['_WATCHREQUEST']._serialized_start=749
-  _globals['_WATCHREQUEST']._serialized_end=796
-  _globals['_WATCHRESPONSE']._serialized_start=798
-  _globals['_WATCHRESPONSE']._serialized_end=923
-  _globals['_LEDGERENTRY']._serialized_start=925
-  _globals['_LEDGERENTRY']._serialized_end=1016
-  _globals['_FETCHREQUEST']._serialized_start=1018
-  _globals['_FETCHREQUEST']._serialized_end=1123
-  _globals['_FETCHHEADER']._serialized_start=1125
-  _globals['_FETCHHEADER']._serialized_end=1239
-  _globals['_FETCHRESPONSE']._serialized_start=1241
-  _globals['_FETCHRESPONSE']._serialized_end=1324
-  _globals['_QUARANTINEREQUEST']._serialized_start=1327
-  _globals['_QUARANTINEREQUEST']._serialized_end=1472
-  _globals['_QUARANTINERESPONSE']._serialized_start=1475
-  _globals['_QUARANTINERESPONSE']._serialized_end=1611
-  _globals['_LISTBATCHESREQUEST']._serialized_start=1613
-  _globals['_LISTBATCHESREQUEST']._serialized_end=1689
-  _globals['_LISTBATCHESRESPONSE']._serialized_start=1691
-  _globals['_LISTBATCHESRESPONSE']._serialized_end=1774
-  _globals['_EXCHANGESERVICE']._serialized_start=2090
-  _globals['_EXCHANGESERVICE']._serialized_end=2540
+  _globals['_PUBLISHMANYREQUEST']._serialized_start=261
+  _globals['_PUBLISHMANYREQUEST']._serialized_end=323
+  _globals['_SMALLBATCH']._serialized_start=325
+  _globals['_SMALLBATCH']._serialized_end=369
+  _globals['_PUBLISHMANYRESPONSE']._serialized_start=371
+  _globals['_PUBLISHMANYRESPONSE']._serialized_end=439
+  _globals['_PUBLISHOUTCOME']._serialized_start=441
+  _globals['_PUBLISHOUTCOME']._serialized_end=538
+  _globals['_FILTER']._serialized_start=540
+  _globals['_FILTER']._serialized_end=621
+  _globals['_QUERYREQUEST']._serialized_start=624
+  _globals['_QUERYREQUEST']._serialized_end=892
+  _globals['_QUERYRESPONSE']._serialized_start=895
+  _globals['_QUERYRESPONSE']._serialized_end=1026
+  _globals['_WATCHREQUEST']._serialized_start=1028
+  _globals['_WATCHREQUEST']._serialized_end=1075
+  _globals['_WATCHRESPONSE']._serialized_start=1077
+  _globals['_WATCHRESPONSE']._serialized_end=1202
+  _globals['_LEDGERENTRY']._serialized_start=1204
+  _globals['_LEDGERENTRY']._serialized_end=1295
+  _globals['_FETCHREQUEST']._serialized_start=1297
+  _globals['_FETCHREQUEST']._serialized_end=1402
+  _globals['_FETCHHEADER']._serialized_start=1404
+  _globals['_FETCHHEADER']._serialized_end=1518
+  _globals['_FETCHRESPONSE']._serialized_start=1520
+  _globals['_FETCHRESPONSE']._serialized_end=1603
+  _globals['_QUARANTINEREQUEST']._serialized_start=1606
+  _globals['_QUARANTINEREQUEST']._serialized_end=1751
+  _globals['_QUARANTINERESPONSE']._serialized_start=1754
+  _globals['_QUARANTINERESPONSE']._serialized_end=1890
+  _globals['_LISTBATCHESREQUEST']._serialized_start=1892
+  _globals['_LISTBATCHESREQUEST']._serialized_end=1968
+  _globals['_LISTBATCHESRESPONSE']._serialized_start=1970
+  _globals['_LISTBATCHESRESPONSE']._serialized_end=2053
+  _globals['_EXCHANGESERVICE']._serialized_start=2369
+  _globals['_EXCHANGESERVICE']._serialized_end=2901
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class ExchangeServiceStub:
                 request_serializer=exchange_dot_v1_dot_exchange__pb2.PublishRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_exchange__pb2.PublishResponse.FromString,
                 _registered_method=True)
+        self.PublishMany = channel.unary_unary(
+                '/exchange.v1.ExchangeService/PublishMany',
+                request_serializer=exchange_dot_v1_dot_exchange__pb2.PublishManyRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_exchange__pb2.PublishManyResponse.FromString,
+                _registered_method=True)
         self.Query = channel.unary_stream(
                 '/exchange.v1.ExchangeService/Query',
                 request_serializer=exchange_dot_v1_dot_exchange__pb2.QueryRequest.SerializeToString,
@@ -74,6 +79,14 @@ class ExchangeServiceServicer:
     def Publish(self, request_iterator, context):
         """Takes one signed batch: the first message carries the manifest, and any message may carry data.
         Answers after the batch is durable and in the ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PublishMany(self, request, context):
+        """Takes small Parquet batches, each whole and signed by itself, and answers for each by itself: what one is refused for
+        does not touch its neighbours.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,6 +134,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.Publish,
                     request_deserializer=exchange_dot_v1_dot_exchange__pb2.PublishRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_exchange__pb2.PublishResponse.SerializeToString,
+            ),
+            'PublishMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishMany,
+                    request_deserializer=exchange_dot_v1_dot_exchange__pb2.PublishManyRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_exchange__pb2.PublishManyResponse.SerializeToString,
             ),
             'Query': grpc.unary_stream_rpc_method_handler(
                     servicer.Query,
@@ -176,6 +194,33 @@ class ExchangeService:
             '/exchange.v1.ExchangeService/Publish',
             exchange_dot_v1_dot_exchange__pb2.PublishRequest.SerializeToString,
             exchange_dot_v1_dot_exchange__pb2.PublishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ExchangeService/PublishMany',
+            exchange_dot_v1_dot_exchange__pb2.PublishManyRequest.SerializeToString,
+            exchange_dot_v1_dot_exchange__pb2.PublishManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class ExchangeServiceStub:
     """Takes one signed batch: the first message carries the manifest, and any message may carry data.
     Answers after the batch is durable and in the ledger.
     """
+    PublishMany: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PublishManyRequest, _exchange_pb2.PublishManyResponse]
+    """Takes small Parquet batches, each whole and signed by itself, and answers for each by itself: what one is refused for
+    does not touch its neighbours.
+    """
     Query: _grpc.UnaryStreamMultiCallable[_exchange_pb2.QueryRequest, _exchange_pb2.QueryResponse]
     """Rows that stand in a dataset at a moment, as a stream of encoded bytes."""
     Watch: _grpc.UnaryStreamMultiCallable[_exchange_pb2.WatchRequest, _exchange_pb2.WatchResponse]
@@ -56,6 +60,10 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     Publish: _aio.StreamUnaryMultiCallable[_exchange_pb2.PublishRequest, _exchange_pb2.PublishResponse]  # type: ignore[assignment]
     """Takes one signed batch: the first message carries the manifest, and any message may carry data.
     Answers after the batch is durable and in the ledger.
+    """
+    PublishMany: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PublishManyRequest, _exchange_pb2.PublishManyResponse]  # type: ignore[assignment]
+    """Takes small Parquet batches, each whole and signed by itself, and answers for each by itself: what one is refused for
+    does not touch its neighbours.
     """
     Query: _aio.UnaryStreamMultiCallable[_exchange_pb2.QueryRequest, _exchange_pb2.QueryResponse]  # type: ignore[assignment]
     """Rows that stand in a dataset at a moment, as a stream of encoded bytes."""
@@ -79,6 +87,16 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_exchange_pb2.PublishResponse, _abc.Awaitable[_exchange_pb2.PublishResponse]]:
         """Takes one signed batch: the first message carries the manifest, and any message may carry data.
         Answers after the batch is durable and in the ledger.
+        """
+
+    @_abc_1.abstractmethod
+    def PublishMany(
+        self,
+        request: _exchange_pb2.PublishManyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.PublishManyResponse, _abc.Awaitable[_exchange_pb2.PublishManyResponse]]:
+        """Takes small Parquet batches, each whole and signed by itself, and answers for each by itself: what one is refused for
+        does not touch its neighbours.
         """
 
     @_abc_1.abstractmethod

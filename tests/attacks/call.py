@@ -12,12 +12,14 @@ from typing import Any
 import grpc
 import pyarrow as pa
 import pyarrow.parquet as pq
+from google.rpc import status_pb2
 
 from demo.sample import water_quality
 from exchange.batch.encode import encode
 from exchange.batch.manifest import PAYLOAD_TYPE, Kind, Manifest, MediaType
 from exchange.client import Client
-from exchange.client.call import error_of
+from exchange.client.call import error_in, error_of
+from exchange.errors import HechuanError
 from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
 from exchange.trust.envelope import sign
 from exchange.trust.keys import SigningKey
@@ -47,6 +49,23 @@ class Attack:
             return client.exchange.Publish(self._messages(envelope), timeout=60)
         except grpc.RpcError as error:
             raise error_of(error) from error
+
+    def among(self, client: Client) -> exchange_pb2.PublishResponse:
+        """Send it between two good batches, which must not be touched by it; raises as `on` does."""
+        neighbours = [Attack(good(client)) for _ in range(2)]
+        before, mine, after = (each.small(client) for each in (neighbours[0], self, neighbours[1]))
+        request = exchange_pb2.PublishManyRequest(batches=[before, mine, after])
+        first, outcome, last = client.exchange.PublishMany(request, timeout=60).outcomes
+        for each in (first, last):
+            assert each.published.batch.verdict.accepted == 20
+        if outcome.HasField("refused"):
+            raise error_in(status_pb2.Status.FromString(outcome.refused), HechuanError)
+        return outcome.published
+
+    def small(self, client: Client) -> exchange_pb2.SmallBatch:
+        """All of it in one message among others."""
+        envelope = self.envelope if self.envelope is not None else self.sealed(client)
+        return exchange_pb2.SmallBatch(envelope=envelope, data=self.data if self.sent is None else self.sent)
 
     def sealed(self, client: Client) -> bytes:
         """The envelope, signed by the client's key or the attacker's."""

@@ -19,6 +19,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
 from pyarrow import csv
 
 from demo.hub import HubProcess, hechuan
@@ -28,7 +29,7 @@ from exchange.agreement.terms import Terms
 from exchange.batch.verdict import VERDICT_TYPE, Decision, Verdict
 from exchange.client import Client, connect
 from exchange.client.accord import get_accord, propose_plan
-from exchange.client.call import error_of
+from exchange.client.call import error_in, error_of
 from exchange.client.publish import Published
 from exchange.client.referral import get_referral, put_bytes, send_referral
 from exchange.client.report import get_report, submit_report
@@ -107,6 +108,7 @@ MATRIX: dict[str, Row] = {
     "CatalogService.GetDataset": OPEN,
     "CatalogService.SearchDatasets": OPEN,
     "ExchangeService.Publish": everybody("SIGNATURE_INVALID", owner="ok"),
+    "ExchangeService.PublishMany": everybody("SIGNATURE_INVALID", owner="ok"),
     "ExchangeService.Query": READERS,
     "ExchangeService.Watch": READERS,
     "ExchangeService.Fetch": READERS,
@@ -268,6 +270,7 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "GetDataset": lambda: catalog_pb2.GetDatasetRequest(id=CASES),
         "SearchDatasets": catalog_pb2.SearchDatasetsRequest,
         "Publish": lambda: published(owner),
+        "PublishMany": lambda: exchange_pb2.PublishManyRequest(batches=[Attack(good(owner)).small(owner)]),
         "Query": lambda: exchange_pb2.QueryRequest(dataset=CASES, encoding=common_pb2.ENCODING_CSV),
         "Watch": lambda: exchange_pb2.WatchRequest(datasets=[CASES]),
         "Fetch": lambda: exchange_pb2.FetchRequest(batch=batch.id),
@@ -385,7 +388,7 @@ def name_of(method: MethodDescriptor) -> str:
 
 
 def outcome(channel: grpc.Channel, method: MethodDescriptor, request: Message) -> str:
-    """`ok` once an answer begins, or why there is none."""
+    """`ok` once an answer begins, or why there is none; of one that is an outcome, what it is."""
     path = f"/{method.containing_service.full_name}/{method.name}"
     kind = f"{'stream' if method.client_streaming else 'unary'}_{'stream' if method.server_streaming else 'unary'}"
     answer = GetMessageClass(method.output_type)
@@ -396,12 +399,14 @@ def outcome(channel: grpc.Channel, method: MethodDescriptor, request: Message) -
             next(response)
             response.cancel()
     except grpc.RpcError as error:
-        return reason_of(error)
+        return reason_of(error_of(error))
+    if isinstance(response, exchange_pb2.PublishManyResponse) and response.outcomes[0].HasField("refused"):
+        status = status_pb2.Status.FromString(response.outcomes[0].refused)
+        return reason_of(error_in(status, HechuanError))
     return "ok"
 
 
-def reason_of(error: grpc.RpcError) -> str:
-    ours = error_of(error)
+def reason_of(ours: HechuanError) -> str:
     if type(ours) is HechuanError:
         return str(ours).partition(":")[0]
     if isinstance(ours, UnauthenticatedError | UnavailableError):

@@ -6,6 +6,7 @@ import math
 import struct
 from datetime import UTC, datetime, timedelta
 
+import grpc
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from demo.sample import monitoring_sections
 from exchange.batch.manifest import Kind, MediaType, format_instant
 from exchange.client import Client
+from exchange.client.call import error_of
 from exchange.errors import (
     ContractRefusedError,
     DigestMismatchError,
@@ -27,7 +29,9 @@ from exchange.errors import (
     SchemaMismatchError,
     SignatureInvalidError,
 )
+from exchange.settings import Limit
 from exchange.trust.keys import SigningKey
+from exchange.v1 import exchange_pb2
 from tests.attacks.call import Attack, good, parquet, rows
 from tests.hubs import Site
 
@@ -180,6 +184,26 @@ def test_each_has_its_error(name: str, client: Client) -> None:
         assert len(list(client.batches("500000/ecology/water-quality"))) == before
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, (attack, *_) in ATTACKS.items() if len(attack.data) < 4 << 20]
+)
+def test_each_has_its_error_among_others(name: str, client: Client) -> None:
+    attack, error, _ = ATTACKS[name]
+    alone = attack.media_type is not MediaType.PARQUET or len(attack.data) > Limit().small_batch_bytes
+    with pytest.raises(LimitExceededError if alone else error) as caught:
+        attack.among(client)
+    assert type(caught.value) is not HechuanError
+    assert not caught.value.retryable
+
+
+def test_one_call_takes_so_many_batches(client: Client) -> None:
+    batch = Attack(good(client)).small(client)
+    request = exchange_pb2.PublishManyRequest(batches=[batch] * (Limit().many_batches + 1))
+    with pytest.raises(grpc.RpcError) as caught:
+        client.exchange.PublishMany(request, timeout=60)
+    assert isinstance(error_of(caught.value), LimitExceededError)
+
+
 def test_a_key_that_stands_for_something_else(client: Client) -> None:
     name = {"idempotency_key": "replayed"}
     first = Attack(good(client), name)
@@ -189,6 +213,14 @@ def test_a_key_that_stands_for_something_else(client: Client) -> None:
         Attack(good(client, 21), name).on(client)
     with pytest.raises(ReplayError):
         first.on(client)  # the same bytes, but signed at another time: another manifest
+
+
+def test_the_same_batch_alone_and_among_others_has_one_receipt(client: Client) -> None:
+    data = good(client, 30)
+    attack = Attack(data, envelope=Attack(data).sealed(client))
+    calls = [attack.among(client), attack.on(client), attack.among(client)]
+    assert [call.duplicate for call in calls] == [False, True, True]
+    assert len({call.receipt for call in calls}) == 1
 
 
 def test_the_same_call_again_gives_the_same_receipt(client: Client) -> None:

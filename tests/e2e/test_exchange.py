@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from pyarrow import csv
 from demo.hub import HubProcess, hechuan
 from demo.sample import SECTIONS, monitoring_sections, water_quality
 from exchange.batch.manifest import Kind
-from exchange.client import Client, Filter, connect
+from exchange.client import Client, Filter, Outgoing, connect
 from exchange.client.call import error_of
 from exchange.client.publish import Published
 from exchange.client.verify import verify_receipt_file, verify_receipt_text
@@ -30,6 +31,7 @@ from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import CONTRACT_TYPE
 from exchange.errors import (
     ConflictError,
+    ContractRefusedError,
     IncompatibleContractError,
     InvalidInputError,
     MalformedError,
@@ -62,6 +64,30 @@ def first(client: Client) -> Published:
 
 def other(site: Site) -> Client:
     return connect(site.water)
+
+
+def test_many_small_batches_go_in_few_calls(site: Site, first: Published) -> None:
+    rows = water_quality(130)
+    at = rows.column_names.index("value")
+    batches = [
+        Outgoing("water-quality", rows.slice(number, 1), key=f"many-{number}") for number in range(130)
+    ]
+    batches[70] = Outgoing("water-quality", rows.slice(70, 1).set_column(at, "value", pa.array([math.inf])))
+    batches.insert(100, Outgoing("water-quality", water_quality(20_000).slice(130)))
+    with other(site) as client:
+        found = list(client.publish_many(iter(batches)))
+        again = list(client.publish_many(batches[:1]))
+        stands = client.query("500000/water/water-quality", columns=["value"]).table().num_rows
+        keys = client.profile.log_keys
+    refused = found.pop(70)
+    assert isinstance(refused, ContractRefusedError)
+    assert ("value", 0) in [(item.field, item.row) for item in refused.violations]
+    done = [each for each in found if isinstance(each, Published)]
+    assert [each.batch.verdict.accepted for each in done] == [1] * 99 + [19_870] + [1] * 30
+    assert [each.index for each in done] == sorted(each.index for each in done)
+    assert [verify_receipt_text(each.receipt, keys).batch for each in done] == [each.id for each in done]
+    assert [each.duplicate for each in again if isinstance(each, Published)] == [True]
+    assert stands == 19_999
 
 
 def key_of(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -85,6 +85,25 @@ def test_twins_in_one_group_are_appended_once(appender: Appender, ledger: SqlLed
     with pytest.raises(ReplayError):
         held[3].result()
     assert ledger.head().size == 3
+
+
+def test_items_handed_in_together_are_answered_together_and_in_order(
+    appender: Appender, ledger: SqlLedgerStore
+) -> None:
+    refused = MalformedError("no batch")
+
+    def prepare(names: Sequence[str]) -> Sequence[Draft | Exception]:
+        return [refused if name == "bad" else draft(name) for name in names]
+
+    first, bad, twin, other = appender.submit_all(prepare, ["a", "bad", "a", "b"]).result()
+    assert isinstance(first, Appended)
+    assert isinstance(twin, Appended)
+    assert isinstance(other, Appended)
+    assert bad is refused
+    assert (first.duplicate, twin.duplicate, other.duplicate) == (False, True, False)
+    assert first.receipt == twin.receipt
+    assert ledger.head().size == 2
+    assert appender.submit_all(prepare, []).result() == []
 
 
 def test_one_bad_draft_does_not_hurt_its_neighbours(appender: Appender) -> None:
