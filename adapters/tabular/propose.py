@@ -58,7 +58,8 @@ _NORMAL: Final = {"value": "N"}
 class Proposal:
     """The mapping as YAML; headings that nothing was found for; required columns that are left to say.
 
-    `made` are columns whose codes are made of names, for the source has none.
+    `made` are columns whose codes are made of names, for the source has none; `presumed` headings whose unit it does
+    not say.
     """
 
     text: str
@@ -66,6 +67,7 @@ class Proposal:
     unknown: tuple[str, ...]
     lacking: tuple[str, ...]
     made: tuple[str, ...] = ()
+    presumed: tuple[str, ...] = ()
 
 
 def propose(path: Path, contract: Contract, sheet: str | None = None) -> Proposal:
@@ -79,7 +81,9 @@ def propose(path: Path, contract: Contract, sheet: str | None = None) -> Proposa
     else:
         raise InvalidInputError(f"{path.name}: 须为 {' '.join(sorted(TEXT | WORKBOOKS))} / is none of these")
     header = find_header(lines, None)
-    body = [list(line) for line in lines[header.at + 1 :] if any(line)]
+    if header.rows > 1:
+        source["header"] = {"rows": header.rows}
+    body = [list(line) for line in lines[header.at + header.rows :] if any(line)]
     cells = {
         heading: [line[at].strip() for line in body if at < len(line)]
         for at, heading in enumerate(header.headings)
@@ -96,6 +100,7 @@ class _Proposer:
         self._columns: dict[str, Any] = {}
         self._items: dict[str, Any] = {}
         self._used: set[str] = set()
+        self._presumed: list[str] = []
 
     def proposal(self) -> Proposal:
         long = {"item_code", "value", "unit"} <= {column.name for column in self._contract.columns}
@@ -115,7 +120,9 @@ class _Proposer:
         lacking = [each.name for each in self._contract.columns if each.required and each.name not in given]
         unknown = [heading for heading in self._cells if heading not in self._used]
         text = self._text(made, lacking, unknown)
-        return Proposal(text, len(self._used), tuple(unknown), tuple(lacking), tuple(made))
+        return Proposal(
+            text, len(self._used), tuple(unknown), tuple(lacking), tuple(made), tuple(self._presumed)
+        )
 
     def _heading_for(self, column: Column) -> str | None:
         names = {column.name, column.title_zh, column.title_en, *_WORDS.get(column.name, "").split()}
@@ -173,12 +180,10 @@ class _Proposer:
         return {"words": {text: known.get(_plain(text)) for text in distinct if text not in DEFAULT_CELLS}}
 
     def _item(self, heading: str, factor: Factor) -> dict[str, Any]:
-        unit = Heading.parse(heading).unit
-        return (
-            {"code": factor.code}
-            if unit or factor.unit == "1"
-            else {"code": factor.code, "unit": factor.unit}
-        )
+        if Heading.parse(heading).unit or factor.unit == "1":
+            return {"code": factor.code}
+        self._presumed.append(heading)
+        return {"code": factor.code, "unit": factor.unit}
 
     def _defaults(self) -> None:
         """What nearly every file of water quality leaves unsaid."""
@@ -204,6 +209,10 @@ class _Proposer:
         document["tables"] = [table]
         lines = [
             *(f"# 由名称生成编码，请核对 codes made of names, check the prefix: {name}" for name in made),
+            *(
+                f"# 未注明单位，请核对 no unit is given, check it: {plain_heading(name)}"
+                for name in self._presumed
+            ),
             *(f"# 必填，请补 required, fill it in: {name}" for name in lacking),
             *(f"# 未识别 not recognised: {plain_heading(heading)}" for heading in unknown),
         ]

@@ -258,6 +258,30 @@ def test_sections_without_codes_get_some_in_a_proposal(tmp_path: Path) -> None:
     assert {row["section_code"][:9] for row in rows} == {"LOCAL-50-"}
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_units_below_their_names_are_proposed(merged: bool, tmp_path: Path) -> None:
+    path = tmp_path / "手工.csv"
+    above = ["断面编码", "采样时间", "氨氮", "汞"]
+    below = [*(above[:2] if merged else ["", ""]), "(mg/L)", "(ug/L)"]
+    path.write_text(text([above, below, ["CQ-A", "2026-03-19 09:00", "0.1", "0.05"]]), encoding="utf-8")
+    found = propose(path, shipped()["water-quality"])
+    assert found.presumed == ()
+    form = tmp_path / "proposed.yaml"
+    form.write_text(found.text, encoding="utf-8")
+    rows, _ = read(path, form)
+    assert [row["value"] for row in rows] == pytest.approx([0.1, 0.05e-3])
+
+
+def test_a_unit_that_is_presumed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "手工.csv"
+    path.write_text(
+        text([["断面编码", "采样时间", "汞"], ["CQ-A", "2026-03-19 09:00", "0.05"]]), encoding="utf-8"
+    )
+    found = propose(path, shipped()["water-quality"])
+    assert found.presumed == ("汞",)
+    assert "# 未注明单位，请核对 no unit is given, check it: 汞" in found.text
+
+
 def test_it_is_found_by_its_entry_point() -> None:
     (found,) = entry_points(group="hechuan.adapters", name="tabular")
     assert found.load() is adapter
