@@ -198,6 +198,8 @@ class Search:
     settle_limit_seconds: float = 60.0
     # How often each peer is asked where its datasets have rows.
     coverage_seconds: float = 30.0
+    # New batches of one dataset that are looked at in one round.
+    batches_at_once: int = 2000
     # Places kept of one dataset; how many there are is counted beyond that.
     places: int = 500
     # Bytes of one page of coverage, and of all that a peer may send.
@@ -227,6 +229,23 @@ class Compact:
 
 
 @dataclass(frozen=True, slots=True)
+class Patrol:
+    """Planning for members, each call in a process of its own."""
+
+    # How long a caller may have a plan looked for, and how much longer its process may live.
+    seconds: float = 60.0
+    grace_seconds: float = 30.0
+    concurrent_plans: int = 2
+    # Address space of a process.
+    memory_bytes: int = 8 << 30
+    # Tours that all teams of an office can make in a day, counted out one by one.
+    tours: int = 10_000_000
+    office_bytes: int = 1 << 20
+    plan_bytes: int = 1 << 20
+    records: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -240,6 +259,7 @@ class Settings:
     federation: Federation = field(default_factory=Federation)
     search: Search = field(default_factory=Search)
     compact: Compact = field(default_factory=Compact)
+    patrol: Patrol = field(default_factory=Patrol)
     keys: Keys = field(default_factory=Keys)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,15 +16,16 @@ import pyarrow.compute as pc
 
 from adapters.codes.crosswalk import Crosswalk
 from adapters.mapping.form import Form, TableRule
-from adapters.protocol import MAX_UNREAD, Piece, Tally
+from adapters.protocol import Piece, Tally
+from adapters.settings import limit
 from adapters.shape.column import Context
 from adapters.shape.repeat import Repeats
 from adapters.shape.sheet import Lines, Sheet, places_of, require
 from adapters.shape.table import Built, FirstOf, TableReader
 from exchange.contract.model import Contract
 
-_THREADS: Final = 2
-_AHEAD: Final = 3
+_THREADS: Final = max(1, min(4, (os.cpu_count() or 1) // 2))
+_AHEAD: Final = 4
 Bools = npt.NDArray[np.bool_]
 Sheets = Callable[[Tally], Generator[Sheet, None, None]]
 
@@ -74,7 +76,7 @@ class ShapedReading:
         for first, future in zip(self._first, futures, strict=True):
             built = future.result()
             self.tally.counts.update(built.counts)
-            self.tally.unread += built.unread[: MAX_UNREAD - len(self.tally.unread)]
+            self.tally.unread += built.unread[: limit().unread - len(self.tally.unread)]
             piece = first.filter(built.piece, self.tally.counts)
             if piece.rows.num_rows:
                 yield piece

@@ -92,6 +92,8 @@ def compare(
         units=engine.give("units", units_table(terms)),
         limits=engine.give("limits", limits_table(terms)),
         datums=None if datums is None else engine.give("datums", datums.cast(DATUMS)),
+        lags=engine.give("lags", _lags(terms.causes, terms.pairing.automatic)),
+        factors=engine.give("factors", pa.table({"factor": pa.array(terms.causes.factors, pa.float64())})),
     )
     sides = [
         side(engine.give(name, rows), given.sections, f"{name}_section", given.units, terms, given.datums)
@@ -99,7 +101,7 @@ def compare(
     ]
     pairs = _paired(engine, terms, given, *sides)
     found = engine.keep("windows", windows(pairs, terms))
-    causes, stuck = _tried(engine, terms, pairs, found)
+    causes, stuck = _tried(engine, terms, given, pairs, found)
     differing = engine.keep("differing", explain.differing(pairs))
     twice = [row.twice_fed(differing, pairs, which, terms.causes) for which in _SIDES]
     explained = explain.explained(
@@ -121,6 +123,8 @@ class _Given:
     units: Table
     limits: Table
     datums: Table | None
+    lags: Table
+    factors: Table
 
 
 def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Table) -> Table:
@@ -139,15 +143,13 @@ def _paired(engine: Engine, terms: Terms, given: _Given, left: Table, right: Tab
     return engine.name("pairs", keyed(found.union(engine.keep("later", later))))
 
 
-def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Table, Table]:
+def _tried(engine: Engine, terms: Terms, given: _Given, pairs: Table, found: Table) -> tuple[Table, Table]:
     """The cause that a window has, where one is held, and the rows that are stuck."""
     causes, slot = terms.causes, terms.pairing.automatic
     odd = engine.keep("suspects", suspects(found, terms))
     rows = engine.keep("suspect_rows", suspect_rows(pairs, odd, terms))
     left, right = (engine.keep(f"sheet_{which}", sheet(rows, which, slot)) for which in _SIDES)
-    lags = engine.give("lags", _lags(causes, slot))
-    lagged = engine.keep("lagged", held.lag_distances(left, right, lags, causes))
-    factors = engine.give("factors", pa.table({"factor": pa.array(causes.factors, pa.float64())}))
+    lagged = engine.keep("lagged", held.lag_distances(left, right, given.lags, causes))
     ammonia = next(at for at, item in enumerate(terms.items) if item.code == causes.ammonia)
     stuck = Table.union(*(row.stuck_rows(rows, which, causes) for which in _SIDES))
     stuck = engine.keep("stuck", stuck)
@@ -156,7 +158,7 @@ def _tried(engine: Engine, terms: Terms, pairs: Table, found: Table) -> tuple[Ta
         reduce(
             Table.union,
             [
-                held.by_unit(rows, odd, factors, causes, ammonia),
+                held.by_unit(rows, odd, given.factors, causes, ammonia),
                 held.by_lag(lagged, held.steps(left, slot), causes),
                 held.by_swap(left, right, lagged, causes),
                 explain.stuck_windows(rows, stuck, causes),

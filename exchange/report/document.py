@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import InvalidOperation
+from functools import cached_property
 from typing import Any, Final, Self
 
 from exchange.batch.manifest import format_instant, parse_instant
@@ -40,7 +41,7 @@ class Change:
         return {"after": self.after, "before": self.before, "figure": self.figure}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """`corrects`: id of the signed report that this erratum is about, "" for a report of its own."""
 
@@ -64,6 +65,10 @@ class Report:
 
     def to_bytes(self) -> bytes:
         """The canonical document."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
         return canonical(
             {
                 "absent": [list(each) for each in self.absent],

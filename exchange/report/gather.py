@@ -83,16 +83,23 @@ class Gatherer:
         size = answer.tree_size or 0
         self.pinned.setdefault(dataset, Pinned(dataset, dataset.owner.jurisdiction, size))
         key = list(contract.primary_key)
-        past = self.client.query(str(dataset), columns=key, filters=filters, as_of=size, history=True)
-        latest = decoded(past.table()).group_by(key, use_threads=False).aggregate([(INDEX, "max")])
-        latest = latest.rename_columns([*key, INDEX])
-        met = rows.join(latest, key, join_type="left outer", use_threads=False)
+        past = self.client.query(str(dataset), columns=key, filters=filters, as_of=size, history=True).table()
+        met = _with_latest(rows, past, key)
         return met.sort_by([(name, "ascending") for name in key]).combine_chunks()
 
     def _known(self, dataset: DatasetId) -> dict[int, str]:
         if dataset not in self._batches:
             self._batches[dataset] = {each.index: each.id for each in self.client.batches(str(dataset))}
         return self._batches[dataset]
+
+
+def _with_latest(rows: pa.Table, past: pa.Table, key: list[str]) -> pa.Table:
+    """The rows with `_index`: the latest of the batches that hold their key."""
+    ends = pc.min_max(past[INDEX])
+    if ends["min"] == ends["max"]:  # one batch, as a month's values often are
+        return rows.append_column(INDEX, pa.repeat(ends["max"], rows.num_rows))
+    latest = decoded(past).group_by(key, use_threads=False).aggregate([(INDEX, "max")])
+    return rows.join(latest.rename_columns([*key, INDEX]), key, join_type="left outer", use_threads=False)
 
 
 def among(column: str, values: Sequence[str]) -> list[Filter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from exchange.errors import InvalidInputError
@@ -21,14 +22,15 @@ def forms(made: Made, language: str = "zh") -> Mapping[str, bytes]:
         raise InvalidInputError(
             f"语言须为 {'、'.join(LANGUAGES)} / a language is one of {', '.join(LANGUAGES)}"
         )
-    drawn = pictures(made, language)
-    return {
-        "report.json": made.report.to_bytes(),
-        "report.pdf": pdf(made, drawn, language),
-        "report.docx": docx(made, drawn, language),
-        "report.xlsx": xlsx(made, language),
-        "report.html": html(made, drawn, language),
-    }
+    drawn, document = pictures(made, language), made.report.to_bytes()
+    with ThreadPoolExecutor(1) as beside:  # typst leaves the interpreter to the others
+        typeset = beside.submit(pdf, made, drawn, language)
+        others = {
+            "report.docx": docx(made, drawn, language),
+            "report.xlsx": xlsx(made, language),
+            "report.html": html(made, drawn, language),
+        }
+        return {"report.json": document, "report.pdf": typeset.result(), **others}
 
 
 def write_forms(made: Made, directory: Path, language: str = "zh") -> list[Path]:

@@ -155,7 +155,7 @@ def loads(series: Series, methods: Collection[Method] = tuple(Method)) -> list[L
         whole = estimate(series, np.arange(count))
         if whole is not None:
             again = np.array([value for draw in draws if (value := estimate(series, draw)) is not None])
-            quantile = float(load("scipy.stats").t.ppf(0.5 + CONFIDENCE / 2, count - 1))
+            quantile = float(load("scipy.special").stdtrit(count - 1, 0.5 + CONFIDENCE / 2))
             doubt = quantile * float(again.std(ddof=1))
             found.append(Load(method, whole, max(0.0, whole - doubt), whole + doubt))
     return found

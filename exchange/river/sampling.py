@@ -6,13 +6,13 @@ After Quilbé et al., Journal of Hydrology 326 (2006) 295 (a rating curve where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from exchange.river.extra import load
-from exchange.river.flux import Method, Series, rating_curve
+from exchange.river.flux import Floats, Method, Series, rating_curve
 
 DENSE_HOURS: Final = 48.0
 DENSE_SHARE: Final = 0.9
@@ -26,14 +26,20 @@ WEIGHTED_SAMPLES: Final = 6
 class Sampling:
     """`dense`: share of the period within 24 h of a sample; `explained`: R² of ln C on ln Q, if there is a curve.
 
-    `spanned`: share of the discharge's range (in logarithms) that the samples cover; `normal`: p of Shapiro and Wilk.
+    `spanned`: share of the discharge's range (in logarithms) that the samples cover; `residuals` are the curve's.
     """
 
     samples: int
     dense: float
     explained: float | None
     spanned: float
-    normal: float | None
+    residuals: Floats | None = field(default=None, compare=False)
+
+    def normal(self) -> float:
+        """p of Shapiro and Wilk's test of the residuals, 1 where there is nothing to test."""
+        if self.residuals is None or float(np.ptp(self.residuals)) < 1e-9:
+            return 1.0
+        return float(load("scipy.stats").shapiro(self.residuals).pvalue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,17 @@ def describe(series: Series) -> Sampling:
     spread = float(np.log(positive.max() / positive.min())) if len(positive) else 0.0
     spanned = float(np.log(held.max() / held.min())) / spread if spread and len(held) else 1.0
     curve = rating_curve(series, np.arange(len(series.sampled)))
-    explained = normal = None
+    explained = None
     if curve is not None:
         usable = (series.concentration > 0) & (series.discharge > 0)
         total = float(np.log(series.concentration[usable]).var() * usable.sum())
         explained = 1 - float((curve.residuals**2).sum()) / total if total > 0 else 0.0
-        flat = float(np.ptp(curve.residuals)) < 1e-9
-        normal = 1.0 if flat else float(load("scipy.stats").shapiro(curve.residuals).pvalue)
     return Sampling(
-        len(series.sampled), float(covered.sum() / series.seconds), explained, min(spanned, 1.0), normal
+        len(series.sampled),
+        float(covered.sum() / series.seconds),
+        explained,
+        min(spanned, 1.0),
+        None if curve is None else curve.residuals,
     )
 
 
@@ -80,7 +88,7 @@ def advise(series: Series) -> Advice:
         )
     explained = found.explained or 0.0
     if explained >= EXPLAINED and found.samples >= CURVE_SAMPLES:
-        normal = (found.normal or 0.0) >= NORMAL
+        normal = found.normal() >= NORMAL
         method = Method.RATING_FERGUSON if normal else Method.RATING_DUAN
         shape = (
             ("残差近似正态", "residuals look normal")

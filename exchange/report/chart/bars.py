@@ -48,17 +48,17 @@ def verdicts_chart(facts: Facts, figures: Figures, language: str) -> Picture | N
     sections = ranked[:_MOST]
 
     def draw(axes: Any) -> None:
-        for row, section in enumerate(reversed(sections)):
-            left = 0.0
-            for verdict, colour, hatch, _ in _VERDICTS:
-                width = _count(figures, f"comparison.{section.code}.{verdict}")
-                axes.barh(row, width, 0.62, left, color=colour, hatch=hatch, ec="white", lw=0.6)
-                left += width
+        rows = list(reversed(sections))
+        ends = [0.0] * len(rows)
+        for verdict, colour, hatch, words in _VERDICTS:
+            widths = [_count(figures, f"comparison.{section.code}.{verdict}") for section in rows]
+            style = {"color": colour, "hatch": hatch, "ec": "white", "lw": 0.6, "label": words.say(language)}
+            axes.barh(range(len(rows)), widths, 0.62, ends, **style)
+            ends = [end + width for end, width in zip(ends, widths, strict=True)]
+        for row, (section, end) in enumerate(zip(rows, ends, strict=True)):
             share = figures[f"comparison.{section.code}.share"].shown(language)
-            axes.text(left, row, f"  {share}%", va="center", fontsize=9, color=INK)
-        for _, colour, hatch, words in _VERDICTS:
-            axes.barh(0, 0, color=colour, hatch=hatch, ec="white", label=words.say(language))
-        axes.set_yticks(range(len(sections)), [each.name.say(language) for each in reversed(sections)])
+            axes.text(end, row, f"  {share}%", va="center", fontsize=9, color=INK)
+        axes.set_yticks(range(len(rows)), [each.name.say(language) for each in rows])
         axes.set_ylim(-0.6, max(len(sections) - 0.4, 1))
         axes.margins(x=0.09)
         tidy(axes)

@@ -40,7 +40,9 @@ def picture(draw: Draw, width: float, height: float) -> Picture:
         draw(axes)
         thickened(figure)
         out = io.BytesIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        # savefig would draw everything twice, to lay it out before
+        canvas = load("matplotlib.backends.backend_svg").FigureCanvasSVG(figure)
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
         return Picture(out.getvalue(), width, height)
 
 
