@@ -67,6 +67,7 @@ class Statements:
         self._members()
         self._federation()
         self._beside()
+        self._segments()
 
     def _heads(self) -> None:
         text, p = self._text, bindparam
@@ -237,6 +238,9 @@ class Statements:
         )
         self.add_alarm = self._insert(alarm)
         self.alarms = text(select(alarm).order_by(alarm.c.raised_at.desc(), alarm.c.id).limit(p("page")))
+
+    def _segments(self) -> None:
+        text, p = self._text, bindparam
         order = segment.c.dataset, segment.c.first_idx, segment.c.last_idx
         self.put_segment = self._upsert(segment, {"retired_at": lambda old, new: new.retired_at})
         self.segments = text(select(segment).order_by(*order))
