@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-MAX_UNREAD: Final = 1000
 COUNTS: Final = {
     "rows": ("源数据行", "rows in the source"),
     "blank": ("空行", "blank rows"),
@@ -60,7 +59,7 @@ class Unread:
 
 @dataclass(slots=True)
 class Tally:
-    """What a reading has come to so far: `counts` by the names in COUNTS; the first MAX_UNREAD unreadable cells."""
+    """What a reading has come to so far: `counts` by the names in COUNTS; the first unreadable cells."""
 
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[Note] = field(default_factory=list)

@@ -176,7 +176,7 @@ def growth(scratch: Path) -> Iterable[Figure]:
             for message in rest[:_FEW]:
                 _publish_one(client, message)
             early = _median(client, probes[:_PROBES])
-            _rate(_publish_all, str(home), rest[_FEW : _MANY - _PROBES])
+            _rate(_publish_many, str(home), rest[_FEW : _MANY - _PROBES])
             late = _median(client, probes[_PROBES:])
     yield Figure("publish.growth", late * 1000, "ms", "the same at 100 entries", early * 1000, 1.3)
 

@@ -16,6 +16,7 @@ from exchange.errors import MalformedError
 _JURISDICTION = re.compile(r"[1-9][0-9]0000")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+_CASE = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_NAME = 63
 _ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]):([1-9][0-9]{0,4})")
@@ -123,6 +124,13 @@ def parse_digest(text: str) -> str:
     """Check `sha256:<64 lower-case hex>`; raises MalformedError."""
     if not _DIGEST.fullmatch(text):
         raise MalformedError(f"digest {text[:80]!r} is not sha256:<64 lower-case hex digits>")
+    return text
+
+
+def parse_case(noun: str, text: str) -> str:
+    """Check the id of a case that agencies share, 32 lower-case hex digits; raises MalformedError with the noun."""
+    if not _CASE.fullmatch(text):
+        raise MalformedError(f"{noun} {text[:80]!r} is not 32 lower-case hex digits")
     return text
 
 

@@ -198,6 +198,8 @@ class Search:
     settle_limit_seconds: float = 60.0
     # How often each peer is asked where its datasets have rows.
     coverage_seconds: float = 30.0
+    # New batches of one dataset that are looked at in one round.
+    batches_at_once: int = 2000
     # Places kept of one dataset; how many there are is counted beyond that.
     places: int = 500
     # Bytes of one page of coverage, and of all that a peer may send.

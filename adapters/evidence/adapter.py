@@ -14,7 +14,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from adapters.evidence.kind import KINDS, LARGEST, kind_of
+from adapters.evidence.kind import KINDS, kind_of
 from adapters.protocol import Piece, Tally, Unread
 from exchange.errors import HechuanError, LimitExceededError, NotFoundError
 
@@ -75,8 +75,9 @@ class EvidenceReading:
 
 def rows_of(path: Path) -> pa.RecordBatch:
     """The rows of one file; raises MalformedError, LimitExceededError."""
-    if path.stat().st_size > LARGEST:
-        raise LimitExceededError(f"{path.name}: 超过 {LARGEST} 字节 / more than {LARGEST} bytes")
+    most = max(kind.limit_bytes for kind in KINDS.values())
+    if path.stat().st_size > most:
+        raise LimitExceededError(f"{path.name}: 超过 {most} 字节 / more than {most} bytes")
     data = path.read_bytes()
     kind = kind_of(data, path.name)
     parts = [data[at : at + PART] for at in range(0, len(data), PART)]

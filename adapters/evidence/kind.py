@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from adapters.settings import limit
 from exchange.errors import FieldViolation, LimitExceededError, MalformedError
 
 _TAIL: Final = 2048
@@ -16,26 +17,31 @@ _TAIL: Final = 2048
 
 @dataclass(frozen=True, slots=True)
 class MediaKind:
-    """A media type, the endings of names that go with it, and how large such a file may be."""
+    """A media type, the endings of names that go with it, and the setting that says how large such a file may be."""
 
     media_type: str
     suffixes: frozenset[str]
-    limit_bytes: int
+    setting: str
+
+    @property
+    def limit_bytes(self) -> int:
+        """How large."""
+        found: int = getattr(limit(), self.setting)
+        return found
 
 
 KINDS: Final = {
     kind.media_type: kind
     for kind in (
-        MediaKind("image/jpeg", frozenset({".jpg", ".jpeg"}), 32 << 20),
-        MediaKind("image/png", frozenset({".png"}), 32 << 20),
-        MediaKind("image/webp", frozenset({".webp"}), 32 << 20),
-        MediaKind("image/tiff", frozenset({".tif", ".tiff"}), 256 << 20),
-        MediaKind("video/mp4", frozenset({".mp4", ".m4v", ".mov"}), 256 << 20),
-        MediaKind("video/webm", frozenset({".webm"}), 256 << 20),
-        MediaKind("application/pdf", frozenset({".pdf"}), 64 << 20),
+        MediaKind("image/jpeg", frozenset({".jpg", ".jpeg"}), "picture_bytes"),
+        MediaKind("image/png", frozenset({".png"}), "picture_bytes"),
+        MediaKind("image/webp", frozenset({".webp"}), "picture_bytes"),
+        MediaKind("image/tiff", frozenset({".tif", ".tiff"}), "raster_bytes"),
+        MediaKind("video/mp4", frozenset({".mp4", ".m4v", ".mov"}), "clip_bytes"),
+        MediaKind("video/webm", frozenset({".webm"}), "clip_bytes"),
+        MediaKind("application/pdf", frozenset({".pdf"}), "paper_bytes"),
     )
 }
-LARGEST: Final = max(kind.limit_bytes for kind in KINDS.values())
 
 
 def kind_of(data: bytes, name: str) -> MediaKind:

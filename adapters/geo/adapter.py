@@ -25,7 +25,8 @@ from adapters.codes.datum import to_cgcs2000
 from adapters.geo.district import Districts
 from adapters.mapping.document import load_form, shipped
 from adapters.mapping.form import Form
-from adapters.protocol import MAX_UNREAD, Tally, Unread, place_of
+from adapters.protocol import Tally, Unread, place_of
+from adapters.settings import limit
 from adapters.shape.reading import ShapedReading
 from adapters.shape.sheet import Lines, Sheet
 from exchange.contract.model import Contract
@@ -154,7 +155,7 @@ class _Watch:
         codes = arrays[self._place].to_pylist()
         outside = np.flatnonzero(self._districts.outside(codes, points))
         self.tally.counts["outside"] += len(outside)
-        for at in outside[: MAX_UNREAD - len(self.tally.unread)]:
+        for at in outside[: limit().unread - len(self.tally.unread)]:
             where = f"{codes[at]} · {shapely.get_x(points[at]):.5f}, {shapely.get_y(points[at]):.5f}"
             said = f"{where} · 不在所称行政区内 / not within the district named"
             self.tally.unread.append(Unread(place_of("", start + int(at), self._name), said))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -21,12 +21,12 @@ from adapters.hj212.code import DATA, FLAGS, UNITS
 from adapters.hj212.frame import END, PREFIX, Message, decode
 from adapters.hj212.host import HostSession, Opened
 from adapters.hj212.sealed import opener
+from adapters.settings import limit
 from adapters.telemetry.quality import CONTRACT, QualityRows, Reads
 from adapters.telemetry.station import Station, StationMap
 from exchange.errors import HechuanError
 
 DEFAULT: Final = ("2061",)
-_SEGMENT_BYTES: Final = 4096  # the standard says 1,024; stations in the field send more
 _TIME_DIGITS: Final = 14
 
 
@@ -34,7 +34,7 @@ _TIME_DIGITS: Final = 14
 class Hj212Dialect:
     """Frames on a connection, and rows from entries."""
 
-    segment_bytes: int = _SEGMENT_BYTES
+    segment_bytes: int = field(default_factory=lambda: limit().hj212_segment_bytes)
 
     @property
     def name(self) -> str:

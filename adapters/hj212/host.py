@@ -36,6 +36,7 @@ from adapters.hj212.code import (
 from adapters.hj212.conversation import Request, request
 from adapters.hj212.frame import Message, decode, encode
 from adapters.hj212.stream import Splitter
+from adapters.settings import limit
 from adapters.telemetry.fault import Fault
 from adapters.telemetry.station import StationMap
 from exchange.errors import MalformedError
@@ -44,8 +45,6 @@ BEIJING: Final = timezone(timedelta(hours=8))
 # HJ 212-2017, table 10, for wireless links.
 OVERTIME: Final = timedelta(seconds=10)
 RECOUNT: Final = 3
-_FIRST_PARTS: Final = 8
-_REQUESTS: Final = 4
 _KEPT: Final = ("2", "3")
 
 Opened = Callable[[str, bytes], bytes]
@@ -117,7 +116,7 @@ class HostSession:
             if number == 1:
                 self._first[name] = frame
                 self._first.move_to_end(name)
-                if len(self._first) > _FIRST_PARTS:
+                if len(self._first) > limit().hj212_messages:
                     self._first.popitem(last=False)
             return Entry(frame, answers)
         first = self._first.get(name)
@@ -130,7 +129,7 @@ class HostSession:
     def _ask(self, message: Message, data: dict[str, str], now: datetime) -> bytes:
         asked = request(message, SET_TIME, data, now, OVERTIME, RECOUNT)
         self._requests[asked.message.header["QN"]] = asked
-        if len(self._requests) > _REQUESTS:
+        if len(self._requests) > limit().hj212_requests:
             self._requests.popitem(last=False)
         return encode(asked.message)
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import jsonschema
 import yaml
 
 from adapters.mapping.form import Form, TableRule, form_of
+from adapters.settings import limit
 from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import Contract
 from exchange.errors import FieldViolation, InvalidInputError, MalformedError, NotFoundError
 
-_MAX_BYTES: Final = 256 << 10
 Contracts = Mapping[str, Contract]
 
 
@@ -31,13 +31,10 @@ def load_form(path: Path, contracts: Contracts | None = None) -> Form:
 
 def parse_form(data: bytes, name: str, contracts: Contracts | None = None) -> Form:
     """`load_form` for bytes."""
-    if len(data) > _MAX_BYTES:
-        raise InvalidInputError(
-            f"{name}: 映射文件超过 {_MAX_BYTES} 字节 / a mapping has at most {_MAX_BYTES} bytes"
-        )
+    if len(data) > (most := limit().mapping_bytes):
+        raise InvalidInputError(f"{name}: 映射文件超过 {most} 字节 / a mapping has at most {most} bytes")
     try:
-        node = yaml.compose(data, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(data)
+        document = yaml.load(data, yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"第 {mark.line + 1} 行 line {mark.line + 1}" if mark else ""
@@ -49,6 +46,7 @@ def parse_form(data: bytes, name: str, contracts: Contracts | None = None) -> Fo
         form = form_of(document)
         problems = list(_by_contracts(form, shipped() if contracts is None else contracts))
     if problems or form is None:
+        node = yaml.compose(data, yaml.CSafeLoader)
         raise InvalidInputError(
             f"{name}: 映射文件有 {len(problems)} 处问题 / the mapping has {len(problems)} problems",
             violations=[

@@ -11,14 +11,13 @@ from urllib.parse import urljoin, urlsplit
 from adapters.mapping.document import load_form, shipped
 from adapters.protocol import Tally
 from adapters.sensorthings.decode import FIELDS, decode
+from adapters.settings import limit
 from adapters.shape.reading import ShapedReading
 from adapters.shape.sheet import Sheet
 from adapters.web.fetch import fetch
 from adapters.web.records import Record, sheet_of
 from exchange.contract.model import Contract
 from exchange.errors import LimitExceededError, MalformedError
-
-MAX_PAGES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,8 @@ def _records(source: str) -> Iterator[Record]:
     here: str | None = source
     seen: set[str] = set()
     while here is not None:
-        if len(seen) >= MAX_PAGES:
-            raise LimitExceededError(f"{source}: 超过 {MAX_PAGES} 页 / more than {MAX_PAGES} pages")
+        if len(seen) >= (most := limit().pages):
+            raise LimitExceededError(f"{source}: 超过 {most} 页 / more than {most} pages")
         seen.add(here)
         page = decode(fetch(here))
         yield from page.records

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from adapters.settings import limit
 from exchange.errors import InvalidInputError, NotFoundError
 
 VERSION: Final = "v1.1"
-MAX_TOP: Final = 1000
 _TOP: Final = 100
 _STEP: Final = re.compile(r"^(?P<name>[A-Za-z]+)(?:\('(?P<id>[^']{1,120})'\))?$")
 _TERM: Final = re.compile(r"^phenomenonTime\s+(?P<sign>ge|gt|le|lt|eq)\s+'?(?P<at>[0-9TZ:.+-]{10,35})'?$")
@@ -61,7 +61,7 @@ def _with_options(steps: tuple[tuple[str, str], ...], options: dict[str, str]) -
         since, until = _bound(term, since, until)
     if options:
         raise InvalidInputError(f"not had here: {', '.join(sorted(options))[:100]}")
-    return Address(steps, min(top, MAX_TOP), skip, count, order[1:] == ["desc"], since, until)
+    return Address(steps, min(top, limit().served_page), skip, count, order[1:] == ["desc"], since, until)
 
 
 def _bound(

@@ -9,11 +9,17 @@ from urllib.parse import quote
 
 from adapters.sensorthings.address import VERSION, Address, parse
 from adapters.sensorthings.view import Entity, View
+from adapters.settings import limit
 from exchange.client import Client
-from exchange.errors import HechuanError, InvalidInputError, NotFoundError, PermissionDeniedError
+from exchange.errors import (
+    HechuanError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 
 _COLLECTIONS: Final = ("Things", "Locations", "Datastreams", "Observations", "ObservedProperties")
-_IDLE_SECONDS: Final = 30
 
 
 class Service(ThreadingHTTPServer):
@@ -32,7 +38,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: Service
     protocol_version = "HTTP/1.1"
     server_version = "hechuan"
-    timeout = _IDLE_SECONDS
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(limit().served_idle_seconds)
 
     def do_GET(self) -> None:
         try:
@@ -55,7 +64,7 @@ def _status(error: HechuanError) -> int:
         return 404
     if isinstance(error, PermissionDeniedError):
         return 403
-    if isinstance(error, InvalidInputError):
+    if isinstance(error, (InvalidInputError, LimitExceededError)):
         return 400
     return 503 if error.retryable else 500
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.codes.factor import FACTORS
+from adapters.settings import limit
 from exchange.client import Client, Filter
-from exchange.errors import NotFoundError
+from exchange.errors import LimitExceededError, NotFoundError
 
-MAX_ROWS: Final = 100_000
 _OBSERVATION: Final = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 _FACTORS: Final = {factor.code: factor for factor in FACTORS}
 Entity = dict[str, Any]
@@ -83,11 +83,17 @@ class View:
         return [_observation(id, row) for row in table.to_pylist()]
 
     def _query(self, columns: Sequence[str], filters: Sequence[Filter]) -> pa.Table:
-        return self.client.query(self.values, columns=columns, filters=filters, limit=MAX_ROWS).table()
+        most = limit().served_rows
+        table = self.client.query(self.values, columns=columns, filters=filters, limit=most + 1).table()
+        if table.num_rows > most:
+            raise LimitExceededError(
+                f"more than {most} observations: ask for less by $filter=phenomenonTime ge …"
+            )
+        return table
 
     def _sections(self, filters: Sequence[Filter]) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = (
-            self.client.query(self.sections, filters=filters, limit=MAX_ROWS)
+            self.client.query(self.sections, filters=filters, limit=limit().served_rows)
             .table()
             .sort_by("section_code")
             .to_pylist()

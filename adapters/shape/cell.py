@@ -1,7 +1,7 @@
 """Cells that should be numbers: the value, and what kind of cell it is, for a whole column at once.
 
 Plain numbers go through Arrow's parser where they lie. What else a column holds (`*`, `--`, `<0.025`, `0.025L`,
-`未检出`, `1,200`) is looked at once for each different text.
+`未检出`, `1,200`) is odd: it is looked at once for each different text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 
 _NUMBER: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _PLAIN: Final = rf"^{_NUMBER}$"
@@ -27,6 +29,8 @@ _BELOW: Final = re.compile(rf"^(?:[<≤]\s*(?P<sign>{_NUMBER})|(?P<mark>{_NUMBER
 _ABOVE: Final = re.compile(rf"^[>≥]\s*(?P<sign>{_NUMBER})$")
 _GROUPED: Final = re.compile(r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$")
 _NOT_FOUND: Final = frozenset({"未检出", "ND", "nd", "N.D.", "<DL", "低于检出限"})
+# Of so many cells one may hold other bytes than digits' and points, and the rest still be taken by those.
+_SOME: Final = 8
 _FIRST: Final = np.zeros(256, np.bool_)
 _FIRST[[*range(0x30, 0x3A), *b"+-."]] = True
 _LAST: Final = np.zeros(256, np.bool_)
@@ -50,42 +54,64 @@ _MARKS: Final = {"empty": Kind.EMPTY, "not-measured": Kind.NOT_MEASURED, "failed
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A column read: values (NaN where there is none; the limit where the cell is BELOW or ABOVE), and kinds."""
+    """A column read: values (NaN where there is none; the limit where a cell is BELOW or ABOVE), and what is odd.
+
+    `odd` are the places of cells that are no plain number (int64, ascending), `odd_kinds` what they are.
+    """
 
     values: Floats
-    kinds: Bytes
+    odd: Places
+    odd_kinds: Bytes
+
+    def are(self, kind: Kind) -> Bools:
+        """Which cells are of a kind other than VALUE."""
+        found = np.zeros(len(self.values), np.bool_)
+        found[self.odd[self.odd_kinds == kind]] = True
+        return found
 
 
 def read_numbers(cells: pa.StringArray, marks: Mapping[str, str]) -> Numbers:
     """Read a column of text; `marks` say what texts without a number mean (`empty`, `not-measured`, `failed`)."""
-    count = len(cells)
-    plain = _looks_plain(cells)
-    values = _parsed(cells, plain)
+    plain = _digits_alone(cells)
+    values = None if plain is None else _parsed(cells, plain)
+    if values is None:
+        plain = _looks_plain(cells)
+        values = _parsed(cells, plain)
     if values is None:  # something that only looks like a number: a date, 1.2.3
         plain &= pc.match_substring_regex(cells, _PLAIN).fill_null(False).to_numpy(zero_copy_only=False)
         values = _parsed(cells, plain)
-        assert values is not None
-    kinds = np.zeros(count, np.uint8)
+    assert plain is not None
+    assert values is not None
     odd = np.flatnonzero(~plain)
-    if len(odd):
-        words = cells.take(pa.array(odd)).fill_null("").dictionary_encode()
-        read = [_read(text, marks) for text in words.dictionary.to_pylist()]
-        at = words.indices.to_numpy()
-        kinds[odd] = np.array([kind for kind, _ in read], np.uint8)[at]
-        values[odd] = np.array([value for _, value in read], np.float64)[at]
-    return Numbers(values, kinds)
+    if not len(odd):
+        return Numbers(values, odd, np.zeros(0, np.uint8))
+    words = cells.take(pa.array(odd)).fill_null("").dictionary_encode()
+    read = [_read(text, marks) for text in words.dictionary.to_pylist()]
+    at = words.indices.to_numpy()
+    values[odd] = np.array([value for _, value in read], np.float64)[at]
+    return Numbers(values, odd, np.array([kind for kind, _ in read], np.uint8)[at])
 
 
-def _looks_plain(cells: pa.StringArray) -> npt.NDArray[np.bool_]:
+def _digits_alone(cells: pa.StringArray) -> Bools | None:
+    """Which cells hold digits and points alone; None where so many do not that each has to be looked at."""
+    ends, text = _laid_out(cells)
+    if text is None or cells.null_count:
+        return None
+    first = int(ends[0])
+    # One comparison tells `.`, `/` and the ten digits from all other bytes; what holds a `/` then does not parse.
+    other = np.flatnonzero((text[first : int(ends[-1])] - np.uint8(0x2E)) > np.uint8(0x39 - 0x2E))
+    if len(other) > len(cells) // _SOME:
+        return None
+    found = ends[1:] > ends[:-1]
+    found[np.searchsorted(ends, other + first, side="right") - 1] = False
+    return found
+
+
+def _looks_plain(cells: pa.StringArray) -> Bools:
     """Whether the first and last byte are a number's."""
-    _, offsets, data = cells.buffers()
-    count = len(cells)
-    if data is None or not count:
-        return np.zeros(count, np.bool_)
-    ends = np.frombuffer(offsets, np.int32, count + 1, cells.offset * 4)
-    text = np.frombuffer(data, np.uint8)
-    if not len(text):
-        return np.zeros(count, np.bool_)
+    ends, text = _laid_out(cells)
+    if text is None:
+        return np.zeros(len(cells), np.bool_)
     start, stop = ends[:-1], ends[1:]
     last = len(text) - 1
     good = _FIRST[text[np.minimum(start, last)]]
@@ -96,7 +122,15 @@ def _looks_plain(cells: pa.StringArray) -> npt.NDArray[np.bool_]:
     return good
 
 
-def _parsed(cells: pa.StringArray, plain: npt.NDArray[np.bool_]) -> Floats | None:
+def _laid_out(cells: pa.StringArray) -> tuple[npt.NDArray[np.int32], Bytes | None]:
+    """Where each cell begins and the last one ends, and the bytes; None where no cell has any."""
+    _, offsets, data = cells.buffers()
+    if data is None or not len(cells) or not data.size:
+        return np.zeros(1, np.int32), None
+    return np.frombuffer(offsets, np.int32, len(cells) + 1, cells.offset * 4), np.frombuffer(data, np.uint8)
+
+
+def _parsed(cells: pa.StringArray, plain: Bools) -> Floats | None:
     """The numbers of the plain cells, NaN elsewhere; None where one of them is no number."""
     _, offsets, data = cells.buffers()
     if data is None:

@@ -140,7 +140,7 @@ def _number(
     def read(lines: pa.RecordBatch) -> Read:
         cells = lines.column(place)
         found: Numbers = read_numbers(text(cells) if rule.words else cells, marks)
-        unread = found.kinds == Kind.UNREAD
+        unread = found.are(Kind.UNREAD)
         values = found.values * factor if factor != 1.0 else found.values
         return Read(pa.array(values, mask=np.isnan(values)), unread if unread.any() else None)
 
@@ -162,10 +162,10 @@ def _part(place: int, rule: ColumnRule, column: Column, contract: Contract, cont
 
     def read(lines: pa.RecordBatch) -> Read:
         found = read_numbers(lines.column(place), marks)
-        below = found.kinds == Kind.BELOW
+        below = found.are(Kind.BELOW)
         if rule.part == "limit":
             return Read(pa.array(found.values * factor, mask=~below | np.isnan(found.values)))
-        which = pa.array(np.where(below, 0, 1).astype(np.int8), mask=~(below | (found.kinds == Kind.ABOVE)))
+        which = pa.array(np.where(below, 0, 1).astype(np.int8), mask=~(below | found.are(Kind.ABOVE)))
         return Read(pa.DictionaryArray.from_arrays(which, signs))
 
     return read

@@ -89,9 +89,10 @@ def _distinct(texts: pa.StringArray, form: str | None, zone: str, about: Sequenc
     whole = pc.replace_substring_regex(texts, "^" + _MIDNIGHT, r"\1" + "00" + r"\2")
     dated = [form] if (form and "%Y" in form) or (form and "%y" in form) else ([] if form else list(FORMS))
     local = _by_forms(whole, [each for each in dated if each])
-    if form is None or not dated:
-        bare = _nearest(whole, [form] if form else list(YEARLESS), about)
-        local = np.where(local == _NONE, bare, local)
+    bare = np.flatnonzero(local == _NONE)
+    if len(bare) and (form is None or not dated):
+        years = [about[at] for at in bare.tolist()]
+        local[bare] = _nearest(whole.take(pa.array(bare)), [form] if form else list(YEARLESS), years)
     known = local != _NONE
     found = np.where(known, local + day - shift, _NONE)
     rest = ~known & pc.match_substring_regex(texts, _ISO).to_numpy(zero_copy_only=False)
@@ -113,14 +114,17 @@ def _iso(text: str, east: timedelta) -> int:
 def _by_forms(texts: pa.StringArray, forms: Sequence[str]) -> Instants:
     found = np.full(len(texts), _NONE)
     for form in forms:
-        open_ = found == _NONE
-        if not open_.any():
+        left = np.flatnonzero(found == _NONE)
+        if not len(left):
             break
-        read = pc.strptime(texts, format=form, unit="us", error_is_null=True).cast(_US)
+        some = texts.take(pa.array(left)) if len(left) < len(texts) else texts
+        read = pc.strptime(some, format=form, unit="us", error_is_null=True).cast(_US)
+        if read.null_count == len(read):
+            continue
         if form.startswith(("%Y", "%m")):  # 30 February would become 2 March
-            said = pc.struct_field(pc.extract_regex(texts, _DAY), "day").cast(pa.int64())
+            said = pc.struct_field(pc.extract_regex(some, _DAY), "day").cast(pa.int64())
             read = pc.if_else(pc.equal(pc.day(read), said), read, pa.scalar(None, _US))
-        found = np.where(open_, read.cast(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False), found)
+        found[left] = read.cast(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False)
     return found
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from adapters.codes.factor import factor_of
 from adapters.codes.unit import factor_between
 from adapters.mapping.form import Item, Items
-from adapters.shape.cell import Kind, read_numbers
+from adapters.shape.cell import Bools, Bytes, Floats, Kind, Numbers, Places, read_numbers
 from adapters.shape.column import Context
 from adapters.shape.sheet import Heading
 from exchange.contract.model import Contract
@@ -44,13 +44,16 @@ class _Heading:
 
 @dataclass(frozen=True, slots=True)
 class Long:
-    """The rows of a batch: which line each is of, which heading, and the columns that items have."""
+    """The rows of a batch: which line each is of, which heading, and the columns that items have.
 
-    line: npt.NDArray[np.int64]
+    `failed` and `unread` are rows, ascending.
+    """
+
+    line: Places
     letters: pa.DictionaryArray
     columns: dict[str, pa.Array]
-    failed: npt.NDArray[np.bool_]
-    unread: npt.NDArray[np.int64]
+    failed: Places
+    unread: Places
 
 
 class Widen:
@@ -76,54 +79,75 @@ class Widen:
 
     def read(self, lines: pa.RecordBatch, counts: Counter[str]) -> Long:
         """The rows of a batch; counts what is in the cells."""
-        shape = (lines.num_rows, len(self._headings))
-        values, kinds = np.empty(shape), np.empty(shape, np.uint8)
+        width = len(self._headings)
+        values = np.empty((lines.num_rows, width))
+        places, kinds = [], []
         for at, heading in enumerate(self._headings):
             found = read_numbers(lines.column(heading.place), self._marks)
             values[:, at] = found.values if heading.factor == 1.0 else found.values * heading.factor
-            kinds[:, at] = found.kinds
-            self._fill(heading, values[:, at], kinds[:, at], counts)
-        for kind, count in enumerate(np.bincount(kinds.reshape(-1), minlength=len(Kind))):
-            counts[_NAMES[Kind(kind)]] += int(count)
+            self._fill(heading, values[:, at], found, counts)
+            places.append(found.odd * width + at)
+            kinds.append(found.odd_kinds)
+        odd, kind = np.concatenate(places), np.concatenate(kinds)
+        order = np.argsort(odd)
+        counts["values"] += values.size - len(odd)
+        for each, count in enumerate(np.bincount(kind, minlength=len(Kind))):
+            counts[_NAMES[Kind(each)]] += int(count)
         for place in self._uncoded:
-            left = read_numbers(lines.column(place), self._marks).kinds
-            counts["uncoded"] += int((~np.isin(left, _DROPPED)).sum())
-        return self._long(values.reshape(-1), kinds.reshape(-1))
+            left = read_numbers(lines.column(place), self._marks)
+            counts["uncoded"] += lines.num_rows - int(np.isin(left.odd_kinds, _DROPPED).sum())
+        return self._long(values, odd[order], kind[order])
 
-    def _fill(self, heading: _Heading, values: Any, kinds: Any, counts: Counter[str]) -> None:
+    def _fill(self, heading: _Heading, values: Floats, found: Numbers, counts: Counter[str]) -> None:
         if heading.limit is None:
             return
         limit = heading.limit * heading.factor
-        counts["fills"] += int((np.isclose(values, limit, rtol=1e-9) & (kinds == Kind.VALUE)).sum())
-        unknown = (kinds == Kind.BELOW) & np.isnan(values)
-        values[unknown] = limit
+        filled = np.isclose(values, limit, rtol=1e-9)
+        filled[found.odd[found.odd_kinds != Kind.VALUE]] = False
+        counts["fills"] += int(filled.sum())
+        below = found.odd[found.odd_kinds == Kind.BELOW]
+        values[below[np.isnan(values[below])]] = limit
 
-    def _long(self, values: npt.NDArray[np.float64], kinds: npt.NDArray[np.uint8]) -> Long:
-        width, items = len(self._headings), self._items
-        kept = np.flatnonzero((kinds != Kind.EMPTY) & (kinds != Kind.NOT_MEASURED))
-        whole = len(kept) == len(kinds)
-        value, kind = (values, kinds) if whole else (values[kept], kinds[kept])
-        line = kept // width
-        heading = (kept - line * width).astype(np.int8 if width < 128 else np.int16)
+    def _long(self, cells: Floats, odd: Places, kind: Bytes) -> Long:
+        """`cells` are lines by headings; `odd`, ascending, the places of those in it that are no plain number."""
+        items, (rows, width) = self._items, cells.shape
+        value, line = cells.reshape(-1), np.repeat(np.arange(rows), width)
+        heading = np.tile(np.arange(width, dtype=np.int8 if width < 128 else np.int16), rows)
+        left = np.isin(kind, _DROPPED)
+        if left.any():
+            kept = np.ones(len(value), np.bool_)
+            kept[odd[left]] = False
+            value, line, heading = value[kept], line[kept], heading[kept]
+            odd, kind = odd[~left] - np.searchsorted(odd[left], odd[~left]), kind[~left]
         at = pa.array(heading)
         columns = {items.code: pa.DictionaryArray.from_arrays(at, self._codes)}
-        columns[items.value] = _nullable(value)
+        columns[items.value] = _all_but(value, odd[np.isnan(value[odd])])
         if items.unit:
             columns[items.unit] = pa.DictionaryArray.from_arrays(at, self._units)
-        below, above = kind == Kind.BELOW, kind == Kind.ABOVE
+        below, above = odd[kind == Kind.BELOW], odd[kind == Kind.ABOVE]
         if items.qualifier:
-            sign = np.where(below, 0, 1).astype(np.int8)
-            signs = pa.array(sign, mask=~(below | above))
-            columns[items.qualifier] = pa.DictionaryArray.from_arrays(signs, pa.array(["<", ">"]))
+            signs = np.zeros(len(value), np.int8)
+            signs[above] = 1
+            signed = _none_but(signs, np.concatenate([below, above]))
+            columns[items.qualifier] = pa.DictionaryArray.from_arrays(signed, pa.array(["<", ">"]))
         if items.limit:
-            columns[items.limit] = pa.array(value, mask=~below | np.isnan(value))
+            columns[items.limit] = _none_but(value, below[~np.isnan(value[below])])
         letters = pa.DictionaryArray.from_arrays(at, self._letters)
-        return Long(line, letters, columns, kind == Kind.FAILED, np.flatnonzero(kind == Kind.UNREAD))
+        return Long(line, letters, columns, odd[kind == Kind.FAILED], odd[kind == Kind.UNREAD])
 
 
-def _nullable(values: npt.NDArray[np.float64]) -> pa.Array:
-    missing = np.isnan(values)
-    return pa.array(values, mask=missing) if missing.any() else pa.array(values)
+def _all_but(values: npt.NDArray[Any], missing: Places) -> pa.Array:
+    return pa.array(values, mask=_mask(missing, len(values))) if len(missing) else pa.array(values)
+
+
+def _none_but(values: npt.NDArray[Any], there: Places) -> pa.Array:
+    return pa.array(values, mask=~_mask(there, len(values)))
+
+
+def _mask(places: Places, count: int) -> Bools:
+    found = np.zeros(count, np.bool_)
+    found[places] = True
+    return found
 
 
 def _heading(text: str, item: Item, place: int, context: Context) -> _Heading:
@@ -140,10 +164,10 @@ def _heading(text: str, item: Item, place: int, context: Context) -> _Heading:
     return _Heading(place, letter, code, unit, factor, item.limit)
 
 
-def set_failed(array: pa.Array, failed: npt.NDArray[np.bool_], instead_of: str, instead: str) -> pa.Array:
-    """A column of words, with another word where a measurement failed that would say `instead_of`."""
-    if not failed.any():
+def set_failed(array: pa.Array, failed: Places, instead_of: str, instead: str) -> pa.Array:
+    """A column of words, with another word in rows whose measurement failed and that would say `instead_of`."""
+    if not len(failed):
         return array
     plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-    change = pc.and_(pa.array(failed), pc.equal(plain, instead_of).fill_null(False))
+    change = pc.and_(pa.array(_mask(failed, len(plain))), pc.equal(plain, instead_of).fill_null(False))
     return pc.if_else(change, pa.scalar(instead), plain)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from adapters.codes.crosswalk import Crosswalk
 from adapters.mapping.form import Form, TableRule
-from adapters.protocol import MAX_UNREAD, Piece, Tally
+from adapters.protocol import Piece, Tally
+from adapters.settings import limit
 from adapters.shape.column import Context
 from adapters.shape.repeat import Repeats
 from adapters.shape.sheet import Lines, Sheet, places_of, require
@@ -74,7 +75,7 @@ class ShapedReading:
         for first, future in zip(self._first, futures, strict=True):
             built = future.result()
             self.tally.counts.update(built.counts)
-            self.tally.unread += built.unread[: MAX_UNREAD - len(self.tally.unread)]
+            self.tally.unread += built.unread[: limit().unread - len(self.tally.unread)]
             piece = first.filter(built.piece, self.tally.counts)
             if piece.rows.num_rows:
                 yield piece

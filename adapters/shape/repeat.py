@@ -21,7 +21,7 @@ _SALT: Final = "key"
 
 
 class HashSet:
-    """Pairs of hashes in sorted runs, each at least twice as long as the next."""
+    """Pairs of hashes in runs sorted by the first, each at least twice as long as the next."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[Hashes, Hashes]] = []
@@ -31,15 +31,16 @@ class HashSet:
 
     def add(self, first: Hashes, second: Hashes) -> Bools:
         """Take pairs; tells which were there already, earlier in the same call included."""
-        order = np.lexsort((second, first))
-        sorted_first, sorted_second = first[order], second[order]
-        same = np.zeros(len(first), np.bool_)
-        same[1:] = (sorted_first[1:] == sorted_first[:-1]) & (sorted_second[1:] == sorted_second[:-1])
-        known = same.copy()
+        order = np.argsort(first)
+        known = np.zeros(len(first), np.bool_)
+        if (np.diff(first[order]) == 0).any():
+            order = np.lexsort((second, first))
+            known[1:] = (np.diff(first[order]) == 0) & (np.diff(second[order]) == 0)
+        first, second = first[order], second[order]
         for run in self._runs:
-            known |= _within(run, sorted_first, sorted_second)
+            known |= _within(run, first, second)
         fresh = ~known
-        self._keep(sorted_first[fresh], sorted_second[fresh])
+        self._keep(first[fresh], second[fresh])
         found = np.empty(len(first), np.bool_)
         found[order] = known
         return found
@@ -48,7 +49,7 @@ class HashSet:
         while self._runs and len(self._runs[-1][0]) < 2 * len(first):
             run = self._runs.pop()
             first, second = np.concatenate([run[0], first]), np.concatenate([run[1], second])
-            order = np.lexsort((second, first))
+            order = np.argsort(first, kind="stable")  # two sorted runs: stable sorting only merges them
             first, second = first[order], second[order]
         self._runs.append((first, second))
 

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from adapters.gateway.dialect import Answer, Entry
+from adapters.settings import limit
 from adapters.sl651 import code
 from adapters.sl651.frame import ESC, ETX, NAK, Frame, encode
 from adapters.sl651.report import decode as read
@@ -29,9 +30,6 @@ from adapters.telemetry.station import StationMap
 from exchange.errors import MalformedError
 
 BEIJING: Final = timezone(timedelta(hours=8))
-PARTS: Final = 256
-_PART_BYTES: Final = 384 << 10
-_MESSAGES: Final = 4
 
 
 class CentreSession:
@@ -81,15 +79,15 @@ class CentreSession:
 
     def _joined(self, data: bytes, frame: Frame, now: datetime) -> Entry | Answer | Fault | None:
         number, total = frame.part
-        if total > PARTS:
+        if total > limit().sl651_parts:
             return Fault.PARTS
         key = frame.station, frame.function, total
         parts = self._parts.setdefault(key, {})
         parts[number] = data, frame
         self._parts.move_to_end(key)
-        if len(self._parts) > _MESSAGES:
+        if len(self._parts) > limit().sl651_messages:
             self._parts.popitem(last=False)
-        if sum(len(each) for each, _ in parts.values()) > _PART_BYTES:
+        if sum(len(each) for each, _ in parts.values()) > limit().sl651_message_bytes:
             del self._parts[key]
             return Fault.PARTS
         missing = next((each for each in range(1, total + 1) if each not in parts), None)

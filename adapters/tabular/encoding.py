@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from exchange.errors import MalformedError
 
 _SAMPLE: Final = 1 << 20
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 2 << 20
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -37,6 +38,22 @@ def encoding_of(path: Path, said: str | None = None) -> str:
         guess = _guess(file.read(_SAMPLE))
     hint = f"；像是 {guess} / it looks like {guess}" if guess else ""
     raise MalformedError(f"{path.name} 既非 UTF-8 也非 GB 18030 / is neither UTF-8 nor GB 18030{hint}")
+
+
+def utf8_of(path: Path, encoding: str) -> Iterator[bytes]:
+    """The file's text in UTF-8 without a mark, a chunk at a time; raises UnicodeDecodeError.
+
+    What is said to be UTF-8 comes as it is, unlooked at.
+    """
+    with path.open("rb") as file:
+        if encoding in ("utf-8", "utf-8-sig"):
+            file.seek(len(codecs.BOM_UTF8) if encoding == "utf-8-sig" else 0)
+            yield from iter(lambda: file.read(_CHUNK), b"")
+            return
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while chunk := file.read(_CHUNK):
+            yield decoder.decode(chunk).encode()
+        yield decoder.decode(b"", final=True).encode()
 
 
 def _decodes(path: Path, encoding: str) -> bool:

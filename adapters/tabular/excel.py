@@ -15,22 +15,20 @@ import numpy as np
 import pyarrow as pa
 
 from adapters.mapping.form import Form
+from adapters.settings import limit
 from adapters.shape.sheet import Lines, Sheet
-from adapters.tabular.header import LOOKED_AT, find_header, letters_of, padded
+from adapters.tabular.header import find_header, letters_of, padded
 from exchange.errors import LimitExceededError, MalformedError, NotFoundError
 
-MAX_BYTES: Final = 64 << 20
-MAX_UNFOLDED: Final = 1 << 30
 _BATCH: Final = 1 << 14
 Grid = list[list[str]]
 
 
 def sheets_of(path: Path) -> dict[str, Callable[[], Grid]]:
     """What gives the cells of each sheet as text, by name; merged cells say what their first does."""
-    if path.stat().st_size > MAX_BYTES:
-        raise LimitExceededError(
-            f"{path.name}: 工作簿超过 {MAX_BYTES} 字节 / is larger than {MAX_BYTES} bytes"
-        )
+    most = limit().workbook_bytes
+    if path.stat().st_size > most:
+        raise LimitExceededError(f"{path.name}: 工作簿超过 {most} 字节 / is larger than {most} bytes")
     return _xlsx(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _xls(path)
 
 
@@ -55,7 +53,7 @@ def read_workbook(path: Path, form: Form) -> Iterator[Sheet]:
 
 
 def _sheet(name: str, cells: Grid, form: Form) -> Sheet:
-    header = find_header(cells[:LOOKED_AT], form)
+    header = find_header(cells[: limit().header_rows], form)
     width = len(header.headings)
     start = header.at + header.rows
 
@@ -75,7 +73,7 @@ def _xlsx(path: Path) -> dict[str, Callable[[], Grid]]:
     try:
         with zipfile.ZipFile(path) as archive:
             unfolded = sum(each.file_size for each in archive.infolist())
-        if unfolded > MAX_UNFOLDED:
+        if unfolded > limit().workbook_unfolded_bytes:
             raise LimitExceededError(f"{path.name}: 解压后 {unfolded} 字节 / unfolds to {unfolded} bytes")
         book = openpyxl.load_workbook(path, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
@@ -166,5 +164,5 @@ def first_rows(path: Path, sheet: str | None) -> tuple[str, Sequence[Sequence[st
         if sheet in (None, name):
             grid = cells()
             if any(any(row) for row in grid):
-                return name, grid[:LOOKED_AT]
+                return name, grid[: limit().header_rows]
     raise MalformedError(f"{path.name} 没有数据 / has no data")

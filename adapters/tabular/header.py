@@ -12,7 +12,6 @@ from adapters.mapping.form import Form
 from adapters.shape.sheet import places_of, plain_heading
 from exchange.errors import MalformedError
 
-LOOKED_AT: Final = 60
 _NUMBER: Final = re.compile(r"^[<>]?[+-]?[0-9][0-9,.:/ -]*[A-Za-z%]?$")
 Cells = Sequence[str]
 
@@ -45,7 +44,7 @@ def find_header(lines: Sequence[Cells], form: Form | None) -> Header:
     best = max(range(len(lines)), key=lambda at: scores[at], default=None)
     if best is None or not scores[best]:
         raise MalformedError(
-            f"前 {LOOKED_AT} 行没有映射所说的表头 / none of the first {LOOKED_AT} rows has the mapping's headings: "
+            f"前 {len(lines)} 行没有映射所说的表头 / none of the first {len(lines)} rows has the mapping's headings: "
             f"{', '.join(wanted[:8])}"
         )
     return Header(best, rows, joined(lines[best : best + rows]))

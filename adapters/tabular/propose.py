@@ -20,7 +20,7 @@ from adapters.tabular.adapter import TEXT, WORKBOOKS, told_date
 from adapters.tabular.encoding import encoding_of
 from adapters.tabular.excel import first_rows
 from adapters.tabular.header import find_header
-from adapters.tabular.text import first_lines
+from adapters.tabular.text import top_of
 from exchange.contract.model import Column, Contract
 from exchange.errors import InvalidInputError
 
@@ -68,8 +68,7 @@ def propose(path: Path, contract: Contract, sheet: str | None = None) -> Proposa
     source: dict[str, Any] = {}
     lines: Sequence[Sequence[str]]
     if path.suffix.lower() in TEXT:
-        encoding = encoding_of(path)
-        lines, _ = first_lines(path, encoding, None)
+        lines = top_of(path, encoding_of(path), None).rows
     elif path.suffix.lower() in WORKBOOKS:
         source["sheet"], lines = first_rows(path, sheet)
     else:

@@ -4,123 +4,135 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from adapters.mapping.form import Form
-from adapters.protocol import MAX_UNREAD, Tally, Unread
+from adapters.protocol import Tally, Unread
+from adapters.settings import limit
 from adapters.shape.sheet import Lines, Sheet
-from adapters.tabular.encoding import encoding_of
-from adapters.tabular.header import LOOKED_AT, Header, find_header, letters_of
+from adapters.tabular.block import Block, Parser
+from adapters.tabular.encoding import encoding_of, utf8_of
+from adapters.tabular.header import find_header, letters_of
 from exchange.errors import LimitExceededError, MalformedError
 
-BLOCK: Final = 8 << 20
 _START: Final = 256 << 10
 _SHOWN: Final = 200
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
-def first_lines(path: Path, encoding: str, delimiter: str | None) -> tuple[list[list[str]], str]:
-    """Cells of the first lines, and the separator, which is the commonest of `,;\\t|` where none is said."""
-    with path.open("rb") as file:
-        raw = file.read(_START)
-    text = raw.decode(encoding, "replace")
-    whole = len(raw) < _START
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The first rows of a file as cells, how many lines there are to the end of each, and the separator."""
+
+    rows: list[list[str]]
+    ends: list[int]
+    delimiter: str
+
+
+def top_of(path: Path, encoding: str, delimiter: str | None) -> Top:
+    """Look at a file's beginning; the separator is the commonest of `,;\\t|` where none is said."""
+    raw = next(utf8_of(path, encoding), b"")[:_START]
+    text = raw.decode("utf-8", "replace")
     if delimiter is None:
         delimiter = max(",;\t|", key=text.count) if any(map(text.count, ",;\t|")) else ","
-    lines = []
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            lines.append(line)
-            if len(lines) == LOOKED_AT:
+        for row in reader:
+            rows.append(row)
+            ends.append(reader.line_num)
+            if len(rows) == limit().header_rows:
                 break
         else:
-            lines = lines if whole else lines[:-1]
+            rows = rows if len(raw) < _START else rows[:-1]
     except csv.Error as error:
         if "field limit" in str(error):
             raise LimitExceededError(f"{path.name}: 单元格过长 / a cell is too long: {error}") from None
         raise MalformedError(f"{path.name}: 表头无法读取 / the first lines do not parse: {error}") from None
-    return lines, delimiter
+    return Top(rows, ends, delimiter)
 
 
 def read_text(path: Path, form: Form, tally: Tally) -> Iterator[Sheet]:
-    """The one sheet of a CSV file; raises MalformedError, LimitExceededError (a line longer than BLOCK)."""
+    """The one sheet of a CSV file; raises MalformedError, LimitExceededError (a line that is too long)."""
     encoding = encoding_of(path, form.source.encoding)
-    lines, delimiter = first_lines(path, encoding, form.source.delimiter)
-    header = find_header(lines, form)
-    count = len(header.headings)
+    top = top_of(path, encoding, form.source.delimiter)
+    header = find_header(top.rows, form)
     names = tuple(header.headings)
-    yield Sheet("", names, letters_of(count), _lines(path, encoding, delimiter, header, tally))
+    skipped = min(header.at + header.rows, len(top.ends))
+    text = _after(utf8_of(path, encoding), top.ends[skipped - 1])
+    parser = Parser([f"c{at}" for at in range(len(names))], top.delimiter, limit().line_bytes)
+    yield Sheet("", names, letters_of(len(names)), _lines(path.name, parser, text, _Numbered(skipped, tally)))
 
 
-def _lines(path: Path, encoding: str, delimiter: str, header: Header, tally: Tally) -> Iterator[Lines]:
-    skip = header.at + header.rows
-    names = [f"c{at}" for at in range(len(header.headings))]
-    odd = _OddRows(path.name, skip, tally)
-    end = skip
+def _after(text: Iterator[bytes], lines: int) -> Iterator[bytes]:
+    """The text behind so many lines of its first chunk."""
+    first = next(text, b"")
+    ends = [0, *(found.end() for found in islice(_LINE_END.finditer(first), lines))]
+    yield first[ends[-1] :] if len(ends) > lines else b""
+    yield from text
+
+
+def _lines(name: str, parser: Parser, text: Iterator[bytes], numbered: _Numbered) -> Iterator[Lines]:
     try:
-        with arrow_csv.open_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, skip_rows=skip, block_size=BLOCK, encoding=encoding, use_threads=False
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=odd.take,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        ) as reader:
-            for batch in reader:
-                numbers, end = odd.number(end, batch.num_rows)
-                yield Lines(batch, pa.array(numbers))
+        for block in parser.blocks(text):
+            numbers = numbered.of(block)
+            if block.cells.num_rows:
+                yield Lines(block.cells, pa.array(numbers))
+    except LimitExceededError as error:
+        raise LimitExceededError(f"{name}: {error}") from None
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise _explained(path.name, error) from None
+        raise _explained(name, error) from None
 
 
 def _explained(name: str, error: Exception) -> MalformedError | LimitExceededError:
     text = str(error)[:_SHOWN]
     if "straddling" in text:
+        most = limit().line_bytes
         return LimitExceededError(
-            f"{name}: 有一行超过 {BLOCK} 字节，或引号没有关闭 / a line is longer than {BLOCK} bytes, or a "
-            "quotation mark is never closed"
+            f"{name}: 有一行超过 {most} 字节，或引号没有关闭 / a line is longer than {most} bytes, or a quotation "
+            "mark is never closed"
         )
-    if "Empty CSV" in text:
-        return MalformedError(f"{name}: 表头之后没有数据 / nothing follows the header")
     return MalformedError(f"{name}: 无法读取 / does not parse: {text}")
 
 
-class _OddRows:
-    """Rows with too few or too many cells: counted, listed, and left out; blank lines are only counted."""
+class _Numbered:
+    """Numbers lines. Those with too few or too many cells are counted and listed; blank ones are only counted."""
 
-    def __init__(self, name: str, skipped: int, tally: Tally) -> None:
-        self._name, self._skipped, self._tally = name, skipped, tally
-        self._at: list[int] = []
+    def __init__(self, skipped: int, tally: Tally) -> None:
+        self._begin = self._end = skipped
+        self._tally = tally
+        self._odd: list[int] = []
 
-    def take(self, row: Any) -> str:
-        """Arrow's handler of rows that do not fit."""
-        line = row.number
-        self._at.append(line)
-        if not row.text.strip().strip(",;\t|"):
+    def of(self, block: Block) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The numbers of a block's rows, which pass over the odd lines."""
+        if block.again:  # what is left of odd lines stood at the end of the part before
+            self._begin = self._end = self._end + len(self._odd)
+            self._odd = []
+        for odd in block.odd:
+            self._take(self._begin + odd.line, odd.text)
+        count = block.cells.num_rows
+        span = np.arange(self._end + 1, self._end + 1 + count + len(self._odd), dtype=np.int64)
+        kept = span[~np.isin(span, self._odd)][:count] if self._odd else span
+        if count:
+            self._end = int(kept[-1])
+            self._odd = [line for line in self._odd if line > self._end]
+        return kept
+
+    def _take(self, line: int, text: str) -> None:
+        self._odd.append(line)
+        if not text.strip().strip(",;\t|"):
             self._tally.counts["blank"] += 1
-            return "skip"
+            return
         self._tally.counts["rows"] += 1
         self._tally.counts["malformed"] += 1
-        if len(self._tally.unread) < MAX_UNREAD:
-            self._tally.unread.append(Unread(f"row {line}", row.text[:_SHOWN]))
-        return "skip"
-
-    def number(self, end: int, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
-        """Line numbers of the next `count` rows after line `end`, passing over those that were left out."""
-        span = np.arange(end + 1, end + 1 + count + len(self._at), dtype=np.int64)
-        kept = span[~np.isin(span, self._at)][:count]
-        last = int(kept[-1]) if count else end
-        self._at = [line for line in self._at if line > last]
-        return kept, last
+        if len(self._tally.unread) < limit().unread:
+            self._tally.unread.append(Unread(f"row {line}", text[:_SHOWN]))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from adapters.protocol import Note, Piece, Tally
+from adapters.settings import limit
 from exchange.errors import MalformedError
 
-_MAX_BYTES: Final = 1 << 30
 _DIGITS: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -34,8 +34,8 @@ def source_bytes(source: str) -> bytes:
     """The bytes of a file, lines of hexadecimal digits turned into what they say; raises MalformedError."""
     path = Path(source)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise MalformedError(f"{source}: 文件过大 / larger than {_MAX_BYTES >> 30} GiB")
+        if path.stat().st_size > limit().frames_bytes:
+            raise MalformedError(f"{source}: 文件过大 / larger than {limit().frames_bytes} bytes")
         data = path.read_bytes()
     except OSError as error:
         raise MalformedError(f"无法读取 / cannot read {source}: {error.strerror}") from error

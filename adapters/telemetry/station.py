@@ -18,9 +18,9 @@ from typing import Any, Final, get_args, get_type_hints
 
 import yaml
 
+from adapters.settings import limit
 from exchange.errors import InvalidInputError
 
-_MAX_BYTES: Final = 32 << 20
 _TOP: Final = {"protocol", "stations", "items", "commands", "missing_flag"}
 
 
@@ -91,8 +91,10 @@ def load_stations(path: Path, protocol: str) -> StationMap:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InvalidInputError(f"{path}: 文件过大 / the file is larger than {_MAX_BYTES >> 20} MiB")
+        if path.stat().st_size > limit().stations_bytes:
+            raise InvalidInputError(
+                f"{path}: 文件过大 / the file is larger than {limit().stations_bytes} bytes"
+            )
         document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInputError(f"无法读取 / cannot read {path}: {error}") from error

@@ -7,10 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from adapters.settings import limit
 from exchange.errors import InvalidInputError, LimitExceededError, NotFoundError, UnavailableError
-
-MAX_BYTES: Final = 64 << 20
-SECONDS: Final = 60.0
 
 
 class _SameScheme(urllib.request.HTTPRedirectHandler):
@@ -31,10 +29,10 @@ def fetch(source: str) -> bytes:
         if not path.is_file():
             raise NotFoundError(f"没有文件 {source} / no file {source}")
         with path.open("rb") as file:
-            return _bounded(file.read(MAX_BYTES + 1), source)
+            return _bounded(file.read(limit().page_bytes + 1), source)
     try:
-        with _OPENER.open(source, timeout=SECONDS) as response:
-            return _bounded(response.read(MAX_BYTES + 1), source)
+        with _OPENER.open(source, timeout=limit().page_seconds) as response:
+            return _bounded(response.read(limit().page_bytes + 1), source)
     except urllib.error.HTTPError as error:
         with error:
             if error.code >= 500 or error.code in (408, 429):
@@ -45,6 +43,6 @@ def fetch(source: str) -> bytes:
 
 
 def _bounded(data: bytes, source: str) -> bytes:
-    if len(data) > MAX_BYTES:
-        raise LimitExceededError(f"{source}: 超过 {MAX_BYTES} 字节 / more than {MAX_BYTES} bytes")
+    if len(data) > (most := limit().page_bytes):
+        raise LimitExceededError(f"{source}: 超过 {most} 字节 / more than {most} bytes")
     return data

@@ -7,8 +7,7 @@
 
 What was accepted last stands until another plan is accepted: a proposal to change it changes nothing yet.
 
-Hubs hear of moves in different orders. A move counts if it follows, by `previous`, the last one that counts; where two
-do, the earlier by `at`, then by digest. The others are set aside: they stay in the ledgers and change nothing.
+How the moves are folded: `exchange.statement.chain`.
 """
 
 from __future__ import annotations
@@ -20,8 +19,16 @@ from typing import Final
 
 from exchange.accord.matter import Matter
 from exchange.accord.move import Act, Move
-from exchange.errors import HechuanError, InvalidInputError, PermissionDeniedError, WrongStateError
+from exchange.errors import WrongStateError
 from exchange.ids import AgencyId
+from exchange.statement.chain import (
+    check_follows,
+    check_side,
+    check_turn,
+    fold_chain,
+    other_side,
+    state_after,
+)
 
 
 class State(StrEnum):
@@ -58,6 +65,11 @@ class Accord:
         return self.matter.id
 
     @property
+    def parties(self) -> tuple[AgencyId, ...]:
+        """Who may read it."""
+        return self.matter.parties
+
+    @property
     def head(self) -> str:
         """What the next move names as `previous`."""
         return self.moves[-1].digest
@@ -67,8 +79,7 @@ class Accord:
         """Whose answer is awaited: the side that did not speak last, until both have accepted."""
         if self.state is State.ACCEPTED:
             return None
-        left, right = self.matter.sides
-        return right if self.moves[-1].by == left else left
+        return other_side(self.matter, self.moves[-1])
 
 
 def applied(known: Accord | None, move: Move) -> Accord:
@@ -76,29 +87,13 @@ def applied(known: Accord | None, move: Move) -> Accord:
     if known is None:
         if move.matter is None or move.act is not Act.PROPOSE:
             raise WrongStateError(f"no accord {move.accord} has begun; propose a plan first")
-        _require_side(move.matter, move)
+        check_side(move.matter, move, "accord")
         return Accord(move.matter, State.PROPOSED, move, None, (move,))
-    if move.previous != known.head:
-        raise WrongStateError(
-            "the step answers an older state; look at the accord again",
-            detail={"state": known.state, "head": known.head},
-        )
-    _require_side(known.matter, move)
-    if move.parties != known.matter.parties:
-        raise InvalidInputError("the parties of an accord do not change")
-    if move.at <= known.moves[-1].at:
-        raise InvalidInputError("a step is later than the one it answers")
-    after = _NEXT.get((known.state, move.act))
-    if after is None:
-        raise WrongStateError(
-            f"{move.act} cannot follow while accord {known.id} is {known.state}",
-            detail={"state": known.state},
-        )
-    if move.act is not Act.PROPOSE and move.by != known.awaited:
-        raise WrongStateError(
-            f"the answer of {known.awaited} is awaited",
-            detail={"state": known.state, "awaited": str(known.awaited)},
-        )
+    check_side(known.matter, move, "accord")
+    check_follows(known, move, "accord")
+    after = state_after(_NEXT, known, move.act, "accord")
+    if move.act is not Act.PROPOSE:
+        check_turn(known, move)
     return replace(
         known,
         state=after,
@@ -109,33 +104,5 @@ def applied(known: Accord | None, move: Move) -> Accord:
 
 
 def fold(moves: Iterable[Move]) -> tuple[Accord | None, Mapping[str, str]]:
-    """What a set of moves amounts to, and for each that does not count why: its id → code, or `WAITING`."""
-    left = sorted(moves, key=lambda move: (move.at, move.digest))
-    standing: Accord | None = None
-    aside: dict[str, str] = {}
-    counted: set[str | None] = {None}
-    ahead = True
-    while ahead:
-        ahead = False
-        head = standing and standing.head
-        for move in [move for move in left if move.previous == head and move.digest not in aside]:
-            try:
-                standing = applied(standing, move)
-            except HechuanError as error:
-                aside[move.digest] = error.code
-                continue
-            left.remove(move)
-            counted.add(move.digest)
-            ahead = True
-            break
-    for move in left:
-        crossed = move.previous in counted
-        aside.setdefault(move.digest, WrongStateError.code if crossed else "WAITING")
-    return standing, aside
-
-
-def _require_side(matter: Matter, move: Move) -> None:
-    if move.by not in matter.sides:
-        raise PermissionDeniedError(
-            f"{move.by} is neither side of accord {move.accord}", detail={"reason": "NOT_A_SIDE"}
-        )
+    """What a set of moves amounts to, and for each that does not count why: its digest → code, or `WAITING`."""
+    return fold_chain(moves, applied)

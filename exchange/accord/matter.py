@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any, Final, Self
 
 from exchange.errors import InvalidInputError, MalformedError
-from exchange.ids import AgencyId, ContractRef, digest_of, parse_digest
-from exchange.referral.read import parties_of, text_of
-from exchange.trust.canonical import canonical
+from exchange.ids import AgencyId, ContractRef, parse_digest
+from exchange.statement.read import parties_of, text_of
+from exchange.statement.step import case_of
 
 _MEMBERS: Final = frozenset({"end", "sides", "start", "terms", "terms_digest"})
 
@@ -40,7 +40,7 @@ class Matter:
     @property
     def id(self) -> str:
         """32 lower-case hex digits: the first of the SHA-256 of the matter."""
-        return digest_of(canonical(self.to_json())).removeprefix("sha256:")[:32]
+        return case_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from exchange.errors import LimitExceededError, MalformedError
 from exchange.ids import digest_of, parse_digest
-from exchange.referral.read import text_of
+from exchange.statement.read import text_of
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 _MAX_TEXT: Final = 64 << 10

@@ -15,10 +15,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from exchange.agreement.terms import TERMS_TYPE, Terms, parse_agreement, text_of
+from exchange.agreement.terms import TERMS_TYPE, Terms, text_of
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_digest
+from exchange.ids import AgencyId, digest_of, parse_case, parse_digest
 from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope, Signature, sign
 from exchange.trust.keys import Signer
@@ -113,7 +113,7 @@ class Move:
         except ValueError:
             raise MalformedError(f"move is not one of {', '.join(Act)}") from None
         return cls(
-            agreement=parse_agreement(text_of(value, "agreement")),
+            agreement=parse_case("agreement", text_of(value, "agreement")),
             act=act,
             by=AgencyId.parse(text_of(value, "by")),
             at=parse_instant(text_of(value, "at")),

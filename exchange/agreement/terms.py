@@ -7,7 +7,6 @@ PROTOCOL.md, section Agreements.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +14,13 @@ from typing import Any, Final, Self
 
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import FieldViolation, InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of
+from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of, parse_case
 from exchange.trust.canonical import canonical, parse_canonical
 
 TERMS_TYPE: Final = "application/vnd.hechuan.agreement+json"
 MAX_TERMS_BYTES: Final = 16 << 10
 MAX_PURPOSE: Final = 1000
 MAX_FILTER: Final = 4096
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class Terms:
         if not isinstance(value, dict) or value.keys() != _MEMBERS or value.get("v") != 1:
             raise MalformedError("terms have missing or unknown members, or are not of v 1")
         terms = cls(
-            agreement=parse_agreement(text_of(value, "agreement")),
+            agreement=parse_case("agreement", text_of(value, "agreement")),
             dataset=DatasetId.parse(text_of(value, "dataset")),
             contract=ContractRef.parse(text_of(value, "contract")),
             consumer=AgencyId.parse(text_of(value, "consumer")),
@@ -150,13 +148,6 @@ _MEMBERS: Final = frozenset(
     {"agreement", "columns", "consumer", "contract", "dataset", "from", "mirror", "onward", "provider"}
     | {"purpose", "row_filter", "until", "v"}
 )
-
-
-def parse_agreement(text: str) -> str:
-    """Check an agreement's id, 32 lower-case hex digits chosen by whoever speaks first; raises MalformedError."""
-    if not _ID.fullmatch(text):
-        raise MalformedError(f"agreement {text[:80]!r} is not 32 lower-case hex digits")
-    return text
 
 
 def text_of(members: Mapping[str, Any], name: str) -> str:

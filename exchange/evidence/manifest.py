@@ -12,11 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import MalformedError
 from exchange.evidence.archive import Files
-from exchange.ids import AgencyId, DatasetId, digest_of, parse_digest, parse_jurisdiction
+from exchange.ids import AgencyId, DatasetId, digest_of, parse_case, parse_digest, parse_jurisdiction
 from exchange.trust.canonical import canonical, parse_canonical
 from exchange.trust.envelope import Envelope, sign
 from exchange.trust.keys import Signer
@@ -61,7 +60,7 @@ class Subject:
             return cls(about, str(DatasetId.parse(found)), whole_of(members, "tree_size"))
         if size is not None:
             raise MalformedError("only a dataset is shown up to a tree size")
-        return cls(about, parse_digest(found) if about is About.BATCH else parse_agreement(found))
+        return cls(about, parse_digest(found) if about is About.BATCH else parse_case("agreement", found))
 
 
 @dataclass(frozen=True, slots=True, order=True)

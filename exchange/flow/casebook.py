@@ -30,11 +30,6 @@ class _Move(Protocol):
     def at(self) -> datetime: ...
 
 
-class _Matter(Protocol):
-    @property
-    def parties(self) -> tuple[AgencyId, ...]: ...
-
-
 M = TypeVar("M", bound=_Move)
 M_co = TypeVar("M_co", bound=_Move, covariant=True)
 
@@ -43,7 +38,7 @@ class _Case(Protocol[M_co]):
     @property
     def id(self) -> str: ...
     @property
-    def matter(self) -> _Matter: ...
+    def parties(self) -> tuple[AgencyId, ...]: ...
     @property
     def moves(self) -> tuple[M_co, ...]: ...
 
@@ -78,7 +73,7 @@ class CaseBook(Generic[M, C]):
         found = self._known.get(subject)
         if found is None:
             raise NotFoundError(f"this hub knows no {self.index.kind} {subject}")
-        if reader not in found.matter.parties:
+        if reader not in found.parties:
             raise PermissionDeniedError(
                 f"{reader} is no party to {self.index.kind} {subject}", detail={"reason": "NOT_A_PARTY"}
             )
@@ -89,13 +84,23 @@ class CaseBook(Generic[M, C]):
         self.index.read()
         with self._lock:
             found = [self._known[id] for id in self._of.get(agency, ())]
-        return sorted(found, key=lambda each: (each.moves[0].at, each.id))
+        return sorted(found, key=_begun)
 
     def envelopes(self, found: C) -> list[bytes]:
         """The signed moves that count, as the ledger has them."""
         ledger = self.index.ledger
         records = (record_of(ledger.entry(self.index.place(move.digest))) for move in found.moves)
         return [record.envelope for record in records if isinstance(record, StatementRecord)]
+
+    def all(self) -> list[C]:
+        """Every case, in the order they began."""
+        with self._lock:
+            found = list(self._known.values())
+        return sorted(found, key=_begun)
+
+    def known(self, subject: str) -> C | None:
+        """One case as far as the ledger has been read, if there is one."""
+        return self._known.get(subject)
 
     def judged(self, subject: str, move: M) -> None:
         """What is asked of a move that is made here; raises what the state machine raises."""
@@ -115,5 +120,9 @@ class CaseBook(Generic[M, C]):
             return
         with self._lock:
             self._known[record.subject] = standing
-            for party in standing.matter.parties:
+            for party in standing.parties:
                 self._of.setdefault(party, set()).add(record.subject)
+
+
+def _begun(case: _Case[Any]) -> tuple[datetime, str]:
+    return case.moves[0].at, case.id

@@ -28,6 +28,7 @@ from exchange.trust.policy import OPEN_CLASSES
 COVERAGE_TYPE: Final = "application/vnd.hechuan.coverage+json"
 _RIVER: Final = "river_name"
 _PAGE: Final = 1000
+_ALL: Final = 1 << 62
 # characters of a code or a name
 _LONGEST: Final = 64
 
@@ -56,28 +57,28 @@ def coverable(contract: Contract) -> bool:
 def extended(
     known: Coverage | None,
     contract: Contract,
-    batches: Sequence[BatchRecord],
+    read: Callable[[int, int], Sequence[BatchRecord]],
     objects: ObjectStore,
     engine: TableEngine,
-    most: int,
+    settings: Search,
 ) -> Coverage:
-    """A dataset's coverage with the batches that `known` has not seen; `batches` are all it has, in ledger order.
+    """A dataset's coverage with batches that `known` has not seen; `read` gives its batches in ledger order, at most so
+    many behind so many.
 
-    New rows only add places, so only new batches are read; all are where rows may have gone, or not every place of
-    before is at hand. Raises what the engine raises.
+    New rows only add places, so only new batches are read, and so many at once that others have their turn; all are
+    where rows may have gone, or not every place of before is at hand. Raises what the engine raises.
     """
-    places: set[Place] = set()
-    fresh = batches
-    if (
-        known is not None
-        and known.sections <= len(known.places) < most
-        and not _may_remove(contract, batches)
-    ):
-        places, fresh = set(known.places), batches[known.batches :]
+    most = settings.places
+    known = known or Coverage((), 0, 0, 0)
+    places, seen = set(known.places), known.batches
+    batches = read(seen, settings.batches_at_once)
+    if not known.sections <= len(known.places) < most or _may_remove(contract, batches):
+        places, seen = set(), 0
+        batches = read(0, _ALL)
     section, name, river = columns = columns_of(contract)
     wanted = tuple(dict.fromkeys(column for column in columns if column))
     with ExitStack() as stack:
-        parts = parts_of(stack, objects, contract, [batch for batch in fresh if batch.accepted])
+        parts = parts_of(stack, objects, contract, [batch for batch in batches if batch.accepted])
         plan = Plan(contract, parts, wanted, (), False, None)
         for found in engine.standing(plan):
             distinct = pa.Table.from_batches([found]).group_by(list(wanted)).aggregate([])
@@ -90,7 +91,7 @@ def extended(
         tuple(listed[:most]),
         len({place.section for place in listed} - {""}),
         len({place.river for place in listed} - {""}),
-        len(batches),
+        seen + len(batches),
     )
 
 

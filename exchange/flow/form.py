@@ -58,8 +58,8 @@ def _accord(payload: bytes) -> Stated:
 
 
 FORMS: Final[Mapping[EntryKind, Form]] = {
-    EntryKind.REFERRAL: Form(referral.MOVE_TYPE, _referral),
-    EntryKind.SETTLEMENT: Form(settlement.MOVE_TYPE, _settlement),
-    EntryKind.REPORT: Form(review.MOVE_TYPE, _report),
-    EntryKind.ACCORD: Form(accord.MOVE_TYPE, _accord),
+    EntryKind.REFERRAL: Form(referral.Move.TYPE, _referral),
+    EntryKind.SETTLEMENT: Form(settlement.Move.TYPE, _settlement),
+    EntryKind.REPORT: Form(review.Move.TYPE, _report),
+    EntryKind.ACCORD: Form(accord.Move.TYPE, _accord),
 }

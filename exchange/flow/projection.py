@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -140,16 +141,18 @@ class Projection:
                 yield each.id
 
     def _cover(self, id: DatasetId) -> Coverage | None:
-        batches = self._own.ledger.batches(id, self._own.ledger.head().size)
-        if self._failed.get(id) == len(batches):
+        ledger = self._own.ledger
+        size, batches = ledger.head().size, ledger.dataset(id).batches
+        if self._failed.get(id) == batches:
             return None
         contract = self._own.contracts.newest(id.contract)
         known = self._index.coverage(self._own.hub, id)
         try:
-            found = extended(known, contract, batches, self._objects, self._engine, self._settings.places)
+            read = partial(ledger.batches, id, size)
+            found = extended(known, contract, read, self._objects, self._engine, self._settings)
         except HechuanError as error:
             # it is looked at again once there is another batch
-            self._failed[id] = len(batches)
+            self._failed[id] = batches
             _log.warning("sections of a dataset are not known", dataset=str(id), error=error.message)
             return None
         self._failed.pop(id, None)

@@ -132,8 +132,10 @@ class LedgerStore(Protocol):
     ) -> Mapping[tuple[AgencyId, str], BatchRecord]:
         """As in Sequencer.batches_by_key, from committed state."""
 
-    def batches(self, dataset: DatasetId, size: int) -> Sequence[BatchRecord]:
-        """All batches of a dataset with index < size, in ledger order."""
+    def batches(
+        self, dataset: DatasetId, size: int, skip: int = 0, most: int = 1 << 62
+    ) -> Sequence[BatchRecord]:
+        """Batches of a dataset with index < size, in ledger order: all, or at most so many behind the first `skip`."""
 
     def batches_under(self, contract: str, size: int) -> Sequence[BatchRecord]:
         """All batches under any version of a contract, of any owner, with index < size, in ledger order."""

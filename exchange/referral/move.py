@@ -10,19 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_digest
-from exchange.referral.order import Order, parse_referral
-from exchange.referral.read import choice_of, count_of, instant_or_none, parties_of, text_of, told
-from exchange.trust.canonical import canonical, parse_canonical
-from exchange.trust.envelope import Envelope, sign
-from exchange.trust.keys import Signer
+from exchange.ids import AgencyId, digest_of, parse_case, parse_digest
+from exchange.referral.order import Order
+from exchange.statement.read import choice_of, count_of, instant_or_none, text_of, told
+from exchange.statement.step import Step, heading_of
+from exchange.trust.canonical import canonical
 
-MOVE_TYPE: Final = "application/vnd.hechuan.referral-move+json"
-MAX_MOVE_BYTES: Final = 16 << 10
 MAX_REASON: Final = 1000
 MAX_ATTACHMENTS: Final = 16
 
@@ -85,8 +81,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Step):
     """A parsed payload; who signed it is checked elsewhere. `days` and `due`: an extension asked for, or a new term."""
+
+    TYPE: ClassVar[str] = "application/vnd.hechuan.referral-move+json"
+    MOST: ClassVar[int] = 16 << 10
+    MEMBERS: ClassVar[frozenset[str]] = frozenset(
+        {"act", "attachments", "days", "due", "order", "person", "reason", "referral", "to"}
+    )
 
     referral: str
     act: Act
@@ -129,20 +131,16 @@ class Move:
     def to_json(self) -> dict[str, Any]:
         """The JSON value that is signed."""
         return {
+            **self.heading(),
             "act": self.act.value,
-            "at": format_instant(self.at),
             "attachments": [item.to_json() for item in self.attachments],
-            "by": str(self.by),
             "days": self.days,
             "due": told(self.due),
             "order": self.order and self.order.to_json(),
-            "parties": [str(party) for party in self.parties],
             "person": self.person,
-            "previous": self.previous,
             "reason": self.reason,
             "referral": self.referral,
             "to": None if self.to is None else str(self.to),
-            "v": 1,
         }
 
     @property
@@ -152,25 +150,14 @@ class Move:
             object.__setattr__(self, "_digest", digest_of(canonical(self.to_json())))
         return self._digest
 
-    def signed(self, key: Signer) -> Envelope:
-        """The step under its agency's signature."""
-        return sign(self.to_json(), MOVE_TYPE, key)
-
     @classmethod
     def parse(cls, payload: bytes) -> Self:
         """Read a payload; raises MalformedError, InvalidInputError, LimitExceededError."""
-        if len(payload) > MAX_MOVE_BYTES:
-            raise LimitExceededError(f"a step has at most {MAX_MOVE_BYTES} bytes")
-        value = parse_canonical(payload)
-        if not isinstance(value, dict) or value.keys() != _MEMBERS or value.get("v") != 1:
-            raise MalformedError("a step has missing or unknown members, or is not of v 1")
+        value = cls.members(payload)
         move = cls(
-            referral=parse_referral(text_of(value, "referral")),
+            referral=parse_case("referral", text_of(value, "referral")),
             act=choice_of(Act, value, "act"),
-            by=AgencyId.parse(text_of(value, "by")),
-            parties=parties_of(value, "parties"),
-            at=parse_instant(text_of(value, "at")),
-            previous=None if value["previous"] is None else parse_digest(text_of(value, "previous")),
+            **heading_of(value),
             order=None if value["order"] is None else Order.from_json(value["order"]),
             attachments=_attachments(value["attachments"]),
             days=count_of(value, "days"),
@@ -181,12 +168,6 @@ class Move:
         )
         object.__setattr__(move, "_digest", digest_of(payload))
         return move
-
-
-_MEMBERS: Final = frozenset(
-    {"act", "at", "attachments", "by", "days", "due", "order", "parties", "person", "previous", "reason"}
-    | {"referral", "to", "v"}
-)
 
 
 def _attachments(value: object) -> tuple[Attachment, ...]:

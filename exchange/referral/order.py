@@ -8,7 +8,6 @@ attachments, which only the parties may fetch (个人信息保护法 art. 28). P
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,14 +15,13 @@ from typing import Any, Final, Self
 
 from exchange.batch.manifest import format_instant, parse_instant
 from exchange.errors import FieldViolation, InvalidInputError, MalformedError
-from exchange.ids import AgencyId, digest_of
-from exchange.referral.read import choice_of, count_of, text_of
+from exchange.ids import AgencyId, digest_of, parse_case
+from exchange.statement.read import choice_of, count_of, text_of
 from exchange.trust.canonical import canonical
 from exchange.trust.workday import MAX_DAYS
 
 MAX_TITLE: Final = 120
 MAX_TEXT: Final = 4000
-_ID = re.compile(r"[0-9a-f]{32}")
 _PREFIX: Final = len("sha256:")
 _ID_DIGITS: Final = 32
 
@@ -128,7 +126,7 @@ class Order:
             matter=text_of(value, "matter"),
             river=text_of(value, "river"),
             subject=text_of(value, "subject"),
-            parent=parse_referral(text_of(value, "parent")) if value["parent"] else "",
+            parent=parse_case("referral", text_of(value, "parent")) if value["parent"] else "",
             at=parse_instant(text_of(value, "at")),
             acknowledge_by=parse_instant(text_of(value, "acknowledge_by")),
             days=count_of(value, "days"),
@@ -140,10 +138,3 @@ _MEMBERS: Final = frozenset(
     {"acknowledge_by", "at", "days", "due", "handler", "issuer", "kind", "matter", "parent", "river"}
     | {"subject", "supervisor", "text", "title", "v"}
 )
-
-
-def parse_referral(text: str) -> str:
-    """Check a referral's id; raises MalformedError."""
-    if not _ID.fullmatch(text):
-        raise MalformedError(f"referral {text[:80]!r} is not 32 lower-case hex digits")
-    return text

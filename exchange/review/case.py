@@ -54,6 +54,11 @@ class Review:
         return draft
 
     @property
+    def parties(self) -> tuple[AgencyId, ...]:
+        """The two who sign."""
+        return self.draft.signatories
+
+    @property
     def drafter(self) -> AgencyId:
         """Who submitted it first."""
         return self.versions[0].by

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_digest
-from exchange.referral.read import parties_of, text_of
-from exchange.trust.canonical import canonical
+from exchange.ids import AgencyId, parse_case, parse_digest
+from exchange.statement.read import parties_of, text_of
+from exchange.statement.step import case_of
 
 _MEMBERS: Final = frozenset({"corrects", "digest", "forms", "period", "signatories", "title"})
-_ID: Final = re.compile(r"[0-9a-f]{32}")
 _FORM: Final = re.compile(r"[a-z][a-z0-9.-]{0,39}")
 _MAX_FORMS: Final = 16
 _MAX_TITLE: Final = 200
@@ -44,7 +43,7 @@ class Draft:
     @property
     def id(self) -> str:
         """32 lower-case hex digits: the first of the SHA-256 of the draft."""
-        return digest_of(canonical(self.to_json())).removeprefix("sha256:")[:32]
+        return case_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value."""
@@ -68,7 +67,7 @@ class Draft:
             digest=parse_digest(text_of(value, "digest")),
             forms=_forms(value["forms"]),
             signatories=parties_of(value, "signatories"),
-            corrects=parse_report(text_of(value, "corrects")) if value["corrects"] else "",
+            corrects=parse_case("report", text_of(value, "corrects")) if value["corrects"] else "",
         )
 
 
@@ -78,10 +77,3 @@ def _forms(value: object) -> dict[str, str]:
     if len(value) > _MAX_FORMS:
         raise LimitExceededError(f"a report has at most {_MAX_FORMS} forms")
     return {name: parse_digest(text_of(value, name)) for name in value}
-
-
-def parse_report(text: str) -> str:
-    """Check a report's id; raises MalformedError."""
-    if not _ID.fullmatch(text):
-        raise MalformedError(f"report {text[:80]!r} is not 32 lower-case hex digits")
-    return text

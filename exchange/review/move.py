@@ -9,19 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from exchange.batch.manifest import format_instant, parse_instant
-from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_digest
-from exchange.referral.read import choice_of, parties_of, text_of
-from exchange.review.draft import Draft, parse_report
-from exchange.trust.canonical import canonical, parse_canonical
-from exchange.trust.envelope import Envelope, sign
-from exchange.trust.keys import Signer
+from exchange.errors import InvalidInputError
+from exchange.ids import AgencyId, parse_case
+from exchange.review.draft import Draft
+from exchange.statement.read import choice_of, text_of
+from exchange.statement.step import Step, heading_of
 
-MOVE_TYPE: Final = "application/vnd.hechuan.report-move+json"
-MAX_MOVE_BYTES: Final = 16 << 10
 _MAX_TEXT: Final = 4000
 
 
@@ -35,8 +30,12 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Step):
     """A parsed payload; who signed it is checked elsewhere. Only submitting carries a draft."""
+
+    TYPE: ClassVar[str] = "application/vnd.hechuan.report-move+json"
+    MOST: ClassVar[int] = 16 << 10
+    MEMBERS: ClassVar[frozenset[str]] = frozenset({"act", "draft", "person", "report", "text"})
 
     report: str
     act: Act
@@ -63,48 +62,23 @@ class Move:
     def to_json(self) -> dict[str, Any]:
         """The JSON value that is signed."""
         return {
+            **self.heading(),
             "act": self.act.value,
-            "at": format_instant(self.at),
-            "by": str(self.by),
             "draft": self.draft and self.draft.to_json(),
-            "parties": [str(party) for party in self.parties],
             "person": self.person,
-            "previous": self.previous,
             "report": self.report,
             "text": self.text,
-            "v": 1,
         }
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical payload: the step's id."""
-        return digest_of(canonical(self.to_json()))
-
-    def signed(self, key: Signer) -> Envelope:
-        """The step under its agency's signature."""
-        return sign(self.to_json(), MOVE_TYPE, key)
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
         """Read a payload; raises MalformedError, InvalidInputError, LimitExceededError."""
-        if len(payload) > MAX_MOVE_BYTES:
-            raise LimitExceededError(f"a step has at most {MAX_MOVE_BYTES} bytes")
-        value = parse_canonical(payload)
-        if not isinstance(value, dict) or value.keys() != _MEMBERS or value.get("v") != 1:
-            raise MalformedError("a step has missing or unknown members, or is not of v 1")
+        value = cls.members(payload)
         return cls(
-            report=parse_report(text_of(value, "report")),
+            report=parse_case("report", text_of(value, "report")),
             act=choice_of(Act, value, "act"),
-            by=AgencyId.parse(text_of(value, "by")),
-            parties=parties_of(value, "parties"),
-            at=parse_instant(text_of(value, "at")),
-            previous=None if value["previous"] is None else parse_digest(text_of(value, "previous")),
+            **heading_of(value),
             draft=None if value["draft"] is None else Draft.from_json(value["draft"]),
             person=text_of(value, "person", 60),
             text=text_of(value, "text", _MAX_TEXT),
         )
-
-
-_MEMBERS: Final = frozenset(
-    {"act", "at", "by", "draft", "parties", "person", "previous", "report", "text", "v"}
-)

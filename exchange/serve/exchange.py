@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 
 from exchange import wire
-from exchange.agreement.terms import parse_agreement
 from exchange.batch.manifest import MediaType
 from exchange.errors import MalformedError, UnavailableError
 from exchange.flow.append import Appended, Outcome, receipt_of
@@ -20,7 +19,7 @@ from exchange.flow.publish import Admitted, Publisher
 from exchange.flow.query import Answer, Question, Reader, TextCondition, Trailer
 from exchange.flow.registry import ContractRegistry
 from exchange.flow.witness import Notary
-from exchange.ids import DatasetId, parse_digest
+from exchange.ids import DatasetId, parse_case, parse_digest
 from exchange.ports import BatchRecord, EntryKind, LedgerStore, ObjectStore, WitnessStore
 from exchange.serve.caller import Gate
 from exchange.serve.feed import Feed
@@ -176,7 +175,7 @@ class ExchangeServicer(exchange_pb2_grpc.ExchangeServiceServicer):
             limit=request.limit or None,
             offset=request.offset,
             contract=wire.contract_or_none(request.contract),
-            agreement=parse_agreement(request.agreement) if request.agreement else "",
+            agreement=parse_case("agreement", request.agreement) if request.agreement else "",
         )
 
     @streams

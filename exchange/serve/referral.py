@@ -10,16 +10,16 @@ import grpc
 
 from exchange import wire
 from exchange.client.peer import GrpcPeer
-from exchange.errors import LimitExceededError, MalformedError
+from exchange.errors import LimitExceededError
 from exchange.flow.attach import Attachments
 from exchange.flow.links import Links
 from exchange.flow.refer import Desk, ReferralBook
 from exchange.flow.statement import Statements
-from exchange.ids import AgencyId, parse_digest
+from exchange.ids import AgencyId, parse_case, parse_digest
 from exchange.ports import Clock, StatementRecord
 from exchange.referral.case import Referral
-from exchange.referral.order import parse_referral
 from exchange.serve.caller import Gate
+from exchange.serve.cases import span_of
 from exchange.serve.status import answers, streams
 from exchange.serve.thread import in_thread
 from exchange.settings import Limit
@@ -71,7 +71,7 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         self, request: referral_pb2.GetReferralRequest, context: Context
     ) -> referral_pb2.GetReferralResponse:
         caller = self._gate.agency(context)
-        found = await asyncio.to_thread(self._whole, parse_referral(request.id), caller)
+        found = await asyncio.to_thread(self._whole, parse_case("referral", request.id), caller)
         return referral_pb2.GetReferralResponse(referral=found)
 
     def _whole(self, id: str, caller: AgencyId) -> referral_pb2.Referral:
@@ -88,10 +88,7 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
     ) -> referral_pb2.ListReferralsResponse:
         caller = self._gate.agency(context)
         kinds = {wire.referral_kind(number) for number in request.kinds}
-        size = min(request.page_size or 100, self._limit.page)
-        if request.page_token and not request.page_token.isdecimal():
-            raise MalformedError("page_token is not one that this hub gave")
-        start = int(request.page_token or 0)
+        start, size = span_of(request, self._limit.page)
         return await asyncio.to_thread(self._listed, caller, kinds, request, start, size)
 
     def _listed(
@@ -153,7 +150,7 @@ class ReferralServicer(referral_pb2_grpc.ReferralServiceServicer):
         self, request: referral_pb2.GetAttachmentRequest, context: Context
     ) -> AsyncIterator[referral_pb2.GetAttachmentResponse]:
         asker = self._gate.asker(context, request.on_behalf_of)
-        id, digest = parse_referral(request.referral), parse_digest(request.digest)
+        id, digest = parse_case("referral", request.referral), parse_digest(request.digest)
         known = await asyncio.to_thread(self._book.get, id)
         _, chunks = await asyncio.to_thread(self._attachments.open, known, asker.reader, digest)
         async for chunk in self._gate.while_welcome(context, in_thread(chunks)):

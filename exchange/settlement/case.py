@@ -8,8 +8,7 @@
 Nothing leads out of AGREED and ARBITRATED. So a value that stands, and a dispute that stands, bear both signatures; an
 arbiter is heard once both have signed that they differ.
 
-Hubs hear of moves in different orders. A move counts if it follows, by `previous`, the last one that counts; where two
-do, the earlier by `at`, then by digest. The others are set aside: they stay in the ledgers and change nothing.
+How the moves are folded: `exchange.statement.chain`.
 """
 
 from __future__ import annotations
@@ -19,10 +18,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from exchange.errors import HechuanError, InvalidInputError, PermissionDeniedError, WrongStateError
+from exchange.errors import PermissionDeniedError, WrongStateError
 from exchange.ids import AgencyId
 from exchange.settlement.matter import Matter
 from exchange.settlement.move import Act, Move
+from exchange.statement.chain import (
+    check_follows,
+    check_side,
+    check_turn,
+    fold_chain,
+    other_side,
+    state_after,
+)
 
 
 class State(StrEnum):
@@ -67,6 +74,11 @@ class Settlement:
         return self.matter.id
 
     @property
+    def parties(self) -> tuple[AgencyId, ...]:
+        """Who may read it."""
+        return self.matter.parties
+
+    @property
     def head(self) -> str:
         """What the next move names as `previous`."""
         return self.moves[-1].digest
@@ -78,8 +90,7 @@ class Settlement:
             return self.matter.arbiter
         if self.state not in _TURNS:
             return None
-        left, right = self.matter.sides
-        return right if self.moves[-1].by == left else left
+        return other_side(self.matter, self.moves[-1])
 
 
 def applied(known: Settlement | None, move: Move) -> Settlement:
@@ -87,46 +98,16 @@ def applied(known: Settlement | None, move: Move) -> Settlement:
     if known is None:
         if move.matter is None or move.value is None or move.act is not Act.PROPOSE:
             raise WrongStateError(f"no settlement {move.settlement} has begun; propose one first")
-        _require_side(move.matter, move)
+        check_side(move.matter, move, "settlement")
         return Settlement(move.matter, State.PROPOSED, move.value, (move,))
-    if move.previous != known.head:
-        raise WrongStateError(
-            "the step answers an older state; look at the settlement again",
-            detail={"state": known.state, "head": known.head},
-        )
-    if move.parties != known.matter.parties:
-        raise InvalidInputError("the parties of a settlement do not change")
-    if move.at <= known.moves[-1].at:
-        raise InvalidInputError("a step is later than the one it answers")
+    check_follows(known, move, "settlement")
     after = _state_after(known, move)
     return replace(known, state=after, value=move.value or known.value, moves=(*known.moves, move))
 
 
 def fold(moves: Iterable[Move]) -> tuple[Settlement | None, Mapping[str, str]]:
-    """What a set of moves amounts to, and for each that does not count why: its id → code, or `waiting`."""
-    left = sorted(moves, key=lambda move: (move.at, move.digest))
-    standing: Settlement | None = None
-    aside: dict[str, str] = {}
-    while True:
-        head = standing and standing.head
-        following = [move for move in left if move.previous == head and move.digest not in aside]
-        for move in following:
-            try:
-                standing = applied(standing, move)
-            except HechuanError as error:
-                aside[move.digest] = error.code
-                continue
-            left.remove(move)
-            break
-        else:
-            counted = set() if standing is None else {move.digest for move in standing.moves}
-            waiting = {move.digest: "WAITING" for move in left if move.digest not in aside}
-            crossed = {
-                move.digest: WrongStateError.code
-                for move in left
-                if move.previous is None or move.previous in counted
-            }
-            return standing, {**waiting, **crossed, **aside}
+    """What a set of moves amounts to, and for each that does not count why: its digest → code, or `WAITING`."""
+    return fold_chain(moves, applied)
 
 
 def _state_after(known: Settlement, move: Move) -> State:
@@ -138,23 +119,8 @@ def _state_after(known: Settlement, move: Move) -> State:
         if known.state is not State.DISPUTED:
             raise WrongStateError("both sides have to sign that they differ before an arbiter decides")
         return State.ARBITRATED
-    _require_side(known.matter, move)
-    after = _SIDES.get((known.state, move.act))
-    if after is None:
-        raise WrongStateError(
-            f"{move.act} cannot follow while settlement {known.id} is {known.state}",
-            detail={"state": known.state},
-        )
-    if known.state in _TURNS and move.by != known.awaited:
-        raise WrongStateError(
-            f"the answer of {known.awaited} is awaited",
-            detail={"state": known.state, "awaited": str(known.awaited)},
-        )
+    check_side(known.matter, move, "settlement")
+    after = state_after(_SIDES, known, move.act, "settlement")
+    if known.state in _TURNS:
+        check_turn(known, move)
     return after
-
-
-def _require_side(matter: Matter, move: Move) -> None:
-    if move.by not in matter.sides:
-        raise PermissionDeniedError(
-            f"{move.by} is neither side of settlement {move.settlement}", detail={"reason": "NOT_A_SIDE"}
-        )

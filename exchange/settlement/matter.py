@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Self
 
 from exchange.errors import InvalidInputError, MalformedError
-from exchange.ids import AgencyId, ContractRef, DatasetId, digest_of, parse_digest
-from exchange.referral.read import instant_or_none, text_of, told
-from exchange.trust.canonical import canonical
+from exchange.ids import AgencyId, ContractRef, DatasetId, parse_digest
+from exchange.statement.read import instant_or_none, text_of, told
+from exchange.statement.step import case_of
 
 _TEXTS: Final = ("left_section", "right_section", "item", "unit", "cause")
 _MEMBERS: Final = frozenset(
@@ -69,7 +69,7 @@ class Matter:
     @property
     def id(self) -> str:
         """32 lower-case hex digits: the first of the SHA-256 of the matter."""
-        return digest_of(canonical(self.to_json())).removeprefix("sha256:")[:32]
+        return case_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value."""

@@ -9,19 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from exchange.batch.manifest import format_instant, parse_instant
-from exchange.errors import InvalidInputError, LimitExceededError, MalformedError
-from exchange.ids import AgencyId, digest_of, parse_digest
-from exchange.referral.read import choice_of, parties_of, text_of
+from exchange.errors import InvalidInputError
+from exchange.ids import AgencyId, parse_case
 from exchange.settlement.matter import Matter, value_or_none
-from exchange.trust.canonical import canonical, parse_canonical
-from exchange.trust.envelope import Envelope, sign
-from exchange.trust.keys import Signer
+from exchange.statement.read import choice_of, text_of
+from exchange.statement.step import Step, heading_of
 
-MOVE_TYPE: Final = "application/vnd.hechuan.settlement-move+json"
-MAX_MOVE_BYTES: Final = 8 << 10
 _MAX_REASON: Final = 1000
 
 
@@ -40,8 +35,14 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Step):
     """A parsed payload; who signed it is checked elsewhere."""
+
+    TYPE: ClassVar[str] = "application/vnd.hechuan.settlement-move+json"
+    MOST: ClassVar[int] = 8 << 10
+    MEMBERS: ClassVar[frozenset[str]] = frozenset(
+        {"act", "matter", "person", "reason", "settlement", "value"}
+    )
 
     settlement: str
     act: Act
@@ -72,57 +73,25 @@ class Move:
     def to_json(self) -> dict[str, Any]:
         """The JSON value that is signed."""
         return {
+            **self.heading(),
             "act": self.act.value,
-            "at": format_instant(self.at),
-            "by": str(self.by),
             "matter": self.matter and self.matter.to_json(),
-            "parties": [str(party) for party in self.parties],
             "person": self.person,
-            "previous": self.previous,
             "reason": self.reason,
             "settlement": self.settlement,
-            "v": 1,
             "value": self.value,
         }
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical payload: the step's id."""
-        return digest_of(canonical(self.to_json()))
-
-    def signed(self, key: Signer) -> Envelope:
-        """The step under its agency's signature."""
-        return sign(self.to_json(), MOVE_TYPE, key)
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
         """Read a payload; raises MalformedError, InvalidInputError, LimitExceededError."""
-        if len(payload) > MAX_MOVE_BYTES:
-            raise LimitExceededError(f"a step has at most {MAX_MOVE_BYTES} bytes")
-        value = parse_canonical(payload)
-        if not isinstance(value, dict) or value.keys() != _MEMBERS or value.get("v") != 1:
-            raise MalformedError("a step has missing or unknown members, or is not of v 1")
+        value = cls.members(payload)
         return cls(
-            settlement=parse_settlement(text_of(value, "settlement")),
+            settlement=parse_case("settlement", text_of(value, "settlement")),
             act=choice_of(Act, value, "act"),
-            by=AgencyId.parse(text_of(value, "by")),
-            parties=parties_of(value, "parties"),
-            at=parse_instant(text_of(value, "at")),
-            previous=None if value["previous"] is None else parse_digest(text_of(value, "previous")),
+            **heading_of(value),
             matter=None if value["matter"] is None else Matter.from_json(value["matter"]),
             value=value_or_none(value, "value"),
             person=text_of(value, "person", 60),
             reason=text_of(value, "reason", _MAX_REASON),
         )
-
-
-_MEMBERS: Final = frozenset(
-    {"act", "at", "by", "matter", "parties", "person", "previous", "reason", "settlement", "v", "value"}
-)
-
-
-def parse_settlement(text: str) -> str:
-    """Check a settlement's id; raises MalformedError."""
-    if len(text) != 32 or set(text) - set("0123456789abcdef"):
-        raise MalformedError(f"settlement {text[:80]!r} is not 32 lower-case hex digits")
-    return text

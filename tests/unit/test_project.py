@@ -116,6 +116,7 @@ def test_every_core_room_is_under_the_core_contract() -> None:
         "review",
         "river",
         "settlement",
+        "statement",
         "trust",
     ]
     present = [

@@ -121,8 +121,10 @@ class SqlLedgerStore:
             for row in self._all(self._sql.batches_by_key[count], parameters)
         )
 
-    def batches(self, dataset: DatasetId, size: int) -> Sequence[BatchRecord]:
-        parameters = {"dataset": str(dataset), "before": size}
+    def batches(
+        self, dataset: DatasetId, size: int, skip: int = 0, most: int = BEYOND
+    ) -> Sequence[BatchRecord]:
+        parameters = {"dataset": str(dataset), "before": size, "skip": skip, "most": most}
         return [rows.to_batch(row) for row in self._all(self._sql.batches_of_dataset, parameters)]
 
     def batches_under(self, contract: str, size: int) -> Sequence[BatchRecord]:

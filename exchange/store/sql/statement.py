@@ -102,7 +102,11 @@ class Statements:
         self.batch = text(select(batch).where(batch.c.id == p("id")))
         self.batches_by_key = {count: text(_by_keys(count)) for count in (1, KEYS_AT_ONCE)}
         self.batches_of_dataset = text(
-            select(batch).where(batch.c.dataset == p("dataset"), before).order_by(at)
+            select(batch)
+            .where(batch.c.dataset == p("dataset"), before)
+            .order_by(at)
+            .limit(p("most"))
+            .offset(p("skip"))
         )
         self.batches_of_contract = text(
             select(batch).where(batch.c.contract == p("contract"), before).order_by(at)

@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 
 from exchange.accord.case import Accord, State, applied, fold
-from exchange.accord.move import MAX_MOVE_BYTES, Act, Move
+from exchange.accord.move import Act, Move
 from exchange.accord.packed import MAX_DOCUMENT_BYTES, Packed
 from exchange.errors import (
     HechuanError,
@@ -144,7 +144,7 @@ def test_what_fits_into_no_entry_is_neither_signed_nor_read() -> None:
     with pytest.raises(LimitExceededError):
         big.signed(SigningKey.generate())
     with pytest.raises(LimitExceededError):
-        Move.parse(b" " * (MAX_MOVE_BYTES + 1))
+        Move.parse(b" " * (Move.MOST + 1))
 
 
 def test_documents_unpack_to_what_their_digest_names_and_no_further() -> None:

@@ -187,7 +187,7 @@ def test_a_column_without_unit_is_refused(tmp_path: Path) -> None:
 def test_rows_are_numbered_as_in_the_file_across_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.tabular.text.BLOCK", 4096)
+    monkeypatch.setattr("adapters.tabular.encoding._CHUNK", 4096)
     lines = [[f"CQ-{number}", "2026-03-19 09:00", "0.1", "0.1", "0.1"] for number in range(2000)]
     lines[1500][2] = "?"
     lines.insert(700, ["odd"])

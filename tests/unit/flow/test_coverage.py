@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,8 +67,15 @@ class Room:
             )
         )  # fmt: skip
 
-    def extended(self, known: Coverage | None, contract: Contract, most: int = 500) -> Coverage:
-        return extended(known, contract, self.batches, self.objects, self.engine, most)
+    def extended(
+        self, known: Coverage | None, contract: Contract, most: int = 500, at_once: int = 2000
+    ) -> Coverage:
+        settings = Search(places=most, batches_at_once=at_once)
+
+        def read(skip: int, most: int) -> Sequence[BatchRecord]:
+            return self.batches[skip:][:most]
+
+        return extended(known, contract, read, self.objects, self.engine, settings)
 
 
 @pytest.fixture
@@ -88,12 +96,34 @@ def test_new_batches_add_and_retractions_take_away(room: Room) -> None:
     first = room.extended(None, QUALITY)
     assert first == Coverage((Place("CQ-ZHUTUO"),), 1, 0, 1)
     room.add(at("CQ-WANMU", "CQ-ZHUTUO"), QUALITY)
+    seen = room.objects.read(room.batches[0].object)
     room.objects.delete(room.batches[0].object)  # a batch that has been seen is not read again
     second = room.extended(first, QUALITY)
     assert second == Coverage((Place("CQ-WANMU"), Place("CQ-ZHUTUO")), 2, 0, 2)
-    room.batches.pop(0)
+    room.objects.put_bytes(seen, room.batches[0].object)
     room.add(at("CQ-WANMU").select(QUALITY.primary_key), QUALITY, Kind.RETRACTION)
-    assert room.extended(second, QUALITY) == Coverage((Place("CQ-ZHUTUO"),), 1, 0, 2)
+    assert room.extended(second, QUALITY) == Coverage((Place("CQ-ZHUTUO"),), 1, 0, 3)
+
+
+def test_many_batches_are_looked_at_in_several_rounds(room: Room) -> None:
+    sections = ("CQ-ZHUTUO", "CQ-WANMU", "CQ-ZHUTUO")
+    for section in sections:
+        room.add(at(section), QUALITY)
+    found, seen = None, []
+    for _ in range(3):
+        found = room.extended(found, QUALITY, at_once=1)
+        seen.append((found.batches, found.sections))
+    assert seen == [(1, 1), (2, 2), (3, 2)]
+    # what takes rows away is only seen whole
+    room.add(at("CQ-WANMU").select(QUALITY.primary_key), QUALITY, Kind.RETRACTION)
+    assert room.extended(found, QUALITY, at_once=1) == Coverage((Place("CQ-ZHUTUO"),), 1, 0, 4)
+
+
+def test_batches_of_which_nothing_counts_are_not_opened(room: Room) -> None:
+    room.add(at("CQ-ZHUTUO"), QUALITY)
+    room.batches[0] = replace(room.batches[0], accepted=0, rejected=room.batches[0].rows)
+    room.objects.delete(room.batches[0].object)
+    assert room.extended(None, QUALITY) == Coverage((), 0, 0, 1)
 
 
 def test_names_and_rivers_come_from_the_rows(room: Room) -> None:
