@@ -112,7 +112,10 @@ def _publish(client: Client) -> None:
         for name, begun, ended in held
     ]
     published(client, "river-chief", chiefs)
-    points = [("CQ-PT-1", date(2026, 4, 1), None, "listed"), ("CQ-PT-2", date(2026, 3, 10), None, "working")]
+    points: list[tuple[str, date, date | None, str]] = [
+        ("CQ-PT-1", date(2026, 4, 1), None, "listed"),
+        ("CQ-PT-2", date(2026, 3, 10), None, "working"),
+    ]
     points = [*points, ("CQ-PT-3", date(2026, 3, 31), date(2026, 3, 20), "closed")]
     published(client, "directive-point", [_point(*each) for each in points])
     walked = [("CQ-P1", 4, "CQ-TB-01"), ("CQ-P2", 11, "CQ-TB-02"), ("CQ-P3", 18, "CQ-RS-01")]
