@@ -67,6 +67,7 @@ class _Formats:
                 "bg_color": "#e8f0f4",
                 "bottom": 2,
                 "text_wrap": True,
+                "indent": 1,
                 "valign": "top",
                 "font_name": EASTERN,
             }
@@ -94,8 +95,8 @@ class _Formats:
                 "bottom": 4,
                 "bottom_color": "#c9d2dc",
             }
-            if number:
-                given["num_format"] = number
+            # text beside a number of the column before does not touch it
+            given |= {"num_format": number} if number else {"indent": 1}
             if colour:
                 given |= {"left": 5, "left_color": colour}
             self._held[key] = self._book.add_format(given)
