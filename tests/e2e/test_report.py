@@ -251,6 +251,8 @@ def test_the_same_numbers_in_every_form(made: Made, files: Mapping[str, bytes]) 
     cells = [
         unescape(re.sub(r"<[^>]*>", "", text)) for text in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page)
     ]
+    late = cells.index("上河坝上游排口溯源")
+    assert cells[late + 1 : late + 4] == ["四川大竹", "2026-03-12", "2026-03-19"]
     document = docx.Document(io.BytesIO(files["report.docx"]))
     told = [cell.text for table in document.tables[:-1] for row in table.rows for cell in row.cells]
     assert told == cells

@@ -111,7 +111,7 @@ def _listed(facts: Facts, name: str, title: Words, known: Sequence[Known]) -> Ta
             cell(each.referral.order.title),
             cell(side_name(facts, each.side)),
             cell(_day(each.referral.order.at)),
-            cell(_day(each.referral.due)),
+            cell(_day(each.referral.due - datetime.resolution)),  # 24:00 of its last day
             cell(_STATES[each.referral.state]),
         )
         for each in known
