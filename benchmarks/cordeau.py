@@ -61,6 +61,8 @@ def read_instance(text: str) -> Instance:
         if not (0 < days < 32 and 0 < count <= _MOST and 0 < vehicles <= _MOST):
             raise MalformedError("numbers of vehicles, customers or days are out of range")
         limits = [(float(line[0]), float(line[1])) for line in lines[1 : days + 1]]
+        if not all(0 <= each < math.inf for limit in limits for each in limit):
+            raise MalformedError("a duration or load is no number that can be")
         depot, *rest = lines[days + 1 : days + 2 + count]
         if len(limits) < days or len(rest) < count:
             raise MalformedError(f"the file ends before its {count} customers")
@@ -68,6 +70,8 @@ def read_instance(text: str) -> Instance:
         place = float(depot[1]), float(depot[2])
     except (ValueError, IndexError) as error:
         raise MalformedError(f"not an instance of periodic routing: {error}") from None
+    if len({each.number for each in customers}) < count:
+        raise MalformedError("a customer stands there twice")
     duration, load = zip(*limits, strict=True)
     return Instance(vehicles, days, duration, load, place, customers)
 
@@ -78,11 +82,13 @@ def _customer(line: list[str], days: int) -> Customer:
     combinations = tuple(
         frozenset(day for day in range(days) if code >> (days - 1 - day) & 1) for code in codes
     )
-    if len(codes) != count or any(len(each) != frequency for each in combinations):
+    strange = any(code >> days for code in codes) or any(len(each) != frequency for each in combinations)
+    if len(codes) != count or strange:
         raise MalformedError(f"customer {number}: its combinations are not {count} of {frequency} days")
-    return Customer(
-        number, float(line[1]), float(line[2]), float(line[3]), float(line[4]), frequency, combinations
-    )
+    x, y, minutes, demand = map(float, line[1:5])
+    if not all(map(math.isfinite, (x, y))) or not (0 <= minutes < math.inf and 0 <= demand < math.inf):
+        raise MalformedError(f"customer {number}: its place, service or demand is no number that can be")
+    return Customer(number, x, y, minutes, demand, frequency, combinations)
 
 
 def office_of(instance: Instance, stops: int, far: int, scale: float = 1.0) -> Office:

@@ -24,6 +24,7 @@ from demo.banks import Banks
 from demo.case import Case
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
+from demo.patrols import Patrols
 from demo.sample import MADE, monitoring_sections
 from demo.waters import write_waters
 from exchange.cli.partner import show_published
@@ -65,6 +66,7 @@ class Story:
             self._witnessed()
             self._refer()
             self._reconcile()
+            self._patrol()
         self._check_offline(chongqing, sichuan)
 
     def _found(self) -> tuple[HubProcess, HubProcess]:
@@ -259,6 +261,13 @@ class Story:
             "both banks' numbers at one section, the cause of their difference, and a value that both sign",
         )
         Banks(self._files, self._home, self._run, self._until).tell()
+
+    def _patrol(self) -> None:
+        self._say(
+            "联合巡河：由数据定风险，数秒成计划，双方会签，日历与地图到队",
+            "joint patrols: risk from data, a plan in seconds, both signatures, calendars and a map for the teams",
+        )
+        Patrols(self._files, self._home, self._run, self._until).tell()
 
     def _until(self, home: Path, found: Callable[[Client], bool]) -> None:
         """Wait for what one hub hears from the other."""

@@ -67,6 +67,12 @@ class HechuanError(Exception):
         self.detail = dict(detail or {})
 
 
+def kinds() -> dict[str, type[HechuanError]]:
+    """Every class of the tree by its code: an error that another process told of becomes what it was there."""
+    found = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, HechuanError)]
+    return {kind.code: kind for kind in found}
+
+
 class InvalidInputError(HechuanError):
     code = "INVALID_INPUT"
 

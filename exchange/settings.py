@@ -213,6 +213,23 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Patrol:
+    """Planning for members, each call in a process of its own."""
+
+    # How long a caller may have a plan looked for, and how much longer its process may live.
+    seconds: float = 60.0
+    grace_seconds: float = 30.0
+    concurrent_plans: int = 2
+    # Address space of a process.
+    memory_bytes: int = 8 << 30
+    # Tours that all teams of an office can make in a day, counted out one by one.
+    tours: int = 10_000_000
+    office_bytes: int = 1 << 20
+    plan_bytes: int = 1 << 20
+    records: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of it, one section per attribute."""
 
@@ -225,6 +242,7 @@ class Settings:
     serve: Serve = field(default_factory=Serve)
     federation: Federation = field(default_factory=Federation)
     search: Search = field(default_factory=Search)
+    patrol: Patrol = field(default_factory=Patrol)
     keys: Keys = field(default_factory=Keys)
 
 

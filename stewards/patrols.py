@@ -15,8 +15,9 @@ from exchange.errors import InvalidInputError
 from exchange.ids import AgencyId
 from exchange.patrol.agreed import propose
 from exchange.patrol.chart import plan_chart
+from exchange.patrol.collect import collected
 from exchange.patrol.document import office_from_json, plan_to_json
-from exchange.patrol.evidence import collected, office_document
+from exchange.patrol.evidence import office_document
 from exchange.patrol.page import plan_page
 from exchange.patrol.planner import plan
 from exchange.patrol.terms import CONTRACT, read_terms
@@ -45,7 +46,7 @@ def plan_next(client: Client, watched: Patrols, pages: Path, today: date) -> dic
     given = {**frame, "start": start.isoformat(), "end": end.isoformat()}
     terms = read_terms(client.contract(CONTRACT))
     document = json.dumps(
-        office_document(given, collected(client, watched.datasets), terms), ensure_ascii=False
+        office_document(given, collected(client, watched.datasets, terms, start), terms), ensure_ascii=False
     ).encode()
     office = office_from_json(document)
     made = plan(office, watched.seconds)

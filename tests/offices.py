@@ -34,6 +34,40 @@ def office(reaches: list[Reach], teams: list[Team], days: int = 10, minutes: int
     return Office(date(2026, 6, 1), days, tuple(reaches), tuple(teams), travel, **more)
 
 
+def spread(reaches: int, teams: int) -> dict[str, Any]:
+    """The document of an office whose best plan no bound proves at once: places by chance along a border."""
+    random = np.random.default_rng(7)
+    at = random.uniform([107.0, 30.0], [107.8, 30.6], (reaches + teams, 2)).round(4).tolist()
+    return {
+        "start": "2026-06-01",
+        "end": "2026-06-30",
+        "travel": {"speed_kmh": 40},
+        "reaches": [
+            {
+                "code": f"R{n}",
+                "name": f"河段{n}",
+                "river": "铜钵河",
+                "place": at[n],
+                "minutes": 60,
+                "visits": 1 + n % 4,
+            }
+            | {"sides": [CQ, SC] if n % 5 == 0 else [(CQ, SC)[n % 2]]}
+            for n in range(reaches)
+        ],
+        "teams": [
+            {
+                "code": f"T{n}",
+                "name": f"{n}队",
+                "side": (CQ, SC)[n % 2],
+                "home": f"H{n}",
+                "place": at[-1 - n],
+                "far": 120,
+            }
+            for n in range(teams)
+        ],
+    }
+
+
 @st.composite
 def offices(draw: st.DrawFn) -> Office:
     """Offices of two sides, possible and not: skills that nobody has, days that are closed, teams that never meet."""

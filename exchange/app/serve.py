@@ -201,7 +201,15 @@ def _add_agreed(application: Application, federated: Federated, gate: Gate, serv
     settlement_pb2_grpc.add_SettlementServiceServicer_to_server(settlement, server)
     report = ReportServicer(gate, federated.reviews, application.review_book, application.settings.limit)
     report_pb2_grpc.add_ReportServiceServicer_to_server(report, server)
-    patrol = PatrolServicer(gate, federated.accords, application.accord_book, application.settings.limit)
+    settings = application.settings
+    patrol = PatrolServicer(
+        gate,
+        federated.accords,
+        application.accord_book,
+        application.hub,
+        settings.patrol,
+        settings.limit,
+    )
     patrol_pb2_grpc.add_PatrolServiceServicer_to_server(patrol, server)
 
 

@@ -21,6 +21,7 @@ from exchange.trust.workday import SHANGHAI
 if TYPE_CHECKING:
     from exchange.client.accord import Agreed
     from exchange.patrol.done import Done
+    from exchange.patrol.model import Office
     from exchange.v1 import patrol_pb2
 
 out = Console(highlight=False)
@@ -145,7 +146,7 @@ def record(
     """Publish what was patrolled, tell what of the plan is done, and hand problems on. 巡查结果。"""
     from exchange.client import connect
     from exchange.patrol.agreed import standing
-    from exchange.patrol.done import done, problems, refer
+    from exchange.patrol.done import done, problems, recorded, refer
 
     with connect(home, hub) as client:
         _, proposal = standing(client, accord)
@@ -154,15 +155,17 @@ def record(
             verdict = published.batch.verdict
             out.print(f"published 发布  {verdict.accepted} accepted 接收 · {verdict.rejected} rejected 隔离")
         mine = client.profile.agency
-        records = {mine.jurisdiction: client.query(f"{mine}/patrol-record").table()}
+        office = proposal.office
+        records = {mine.jurisdiction: recorded(client, f"{mine}/patrol-record", office)}
         if other:
             try:
-                records[other.split("/")[0]] = client.query(other).table()
+                records[other.split("/")[0]] = recorded(client, other, office)
             except HechuanError as error:
                 out.print(f"[yellow]![/] {escape(other)}: {error.code} {escape(str(error))}", soft_wrap=True)
-        found = done(proposal.office, proposal.plan, records)
+        found = done(office, proposal.plan, records)
         referred = refer(client, list(problems(records[mine.jurisdiction])), refer_to) if refer_to else []
     _tell_done(found)
+    _tell_coverage(office, found)
     for sent in referred:
         out.print(f"referral 交办   {sent.referral.id}  {escape(sent.referral.title)}")
 
@@ -181,6 +184,16 @@ def _tell_done(found: Sequence[Done]) -> None:
     for each in found:
         if not each.made and each.day < today:
             out.print(f"[yellow]○[/] {each.day} {each.reach} {each.team}  未巡 not made")
+
+
+def _tell_coverage(office: Office, found: Sequence[Done]) -> None:
+    """Which part of the rivers was seen at all."""
+    seen = {each.reach for each in found if each.made}
+    whole = sum(reach.length_km for reach in office.reaches)
+    part = sum(reach.length_km for reach in office.reaches if reach.code in seen)
+    out.print(
+        f"coverage 覆盖   {len(seen)} / {len(office.reaches)} reaches 河段 · {part:.1f} / {whole:.1f} km"
+    )
 
 
 COMMANDS: Final = (propose, ask, accept, accords, show, record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich import box
@@ -31,6 +31,11 @@ PlanFile = Annotated[
     Path, typer.Option("--plan", exists=True, dir_okay=False, help="A plan that was written before.")
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the plan is written, as canonical JSON.")]
+_STAGES: Final = {
+    "first": "已有可行计划，代价 {0.value:,.0f}，改进中 first plan; improving",
+    "bound": "至少 {0.value:,.0f}，改进中 bound found; improving",
+    "days": "已排到日，代价 {0.value:,.0f}，改进中 days settled; improving",
+}
 Seconds = Annotated[float, typer.Option(min=1, max=3600, help="How long to look for a better plan.")]
 
 
@@ -40,8 +45,8 @@ def plan(office: OfficeFile, output: Output = Path("plan.json"), seconds: Second
     from exchange.patrol.planner import plan as make
 
     given = _office(office)
-    with err.status(f"计划中，{seconds:g} 秒 planning"):
-        made = make(given, seconds)
+    with err.status(f"计划中，{seconds:g} 秒 planning") as status:
+        made = make(given, seconds, tell=lambda each: status.update(_STAGES[each.stage].format(each)))
     _write(given, made.plan, output)
     _tell(given, made.plan, made.cost)
     out.print(f"at least 至少       {made.bound:,.0f} · gap 差距不超过 {made.gap:.1%}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,7 +26,8 @@ def office(
     datasets: Annotated[
         list[str],
         typer.Argument(
-            help="River-reach, water-quality, monitoring-section, directive-point, patrol-record, of both sides."
+            help="Of both sides: river-reach, monitoring-section, water-quality, hydrology, fishing-ban-case, "
+            "directive-point, patrol-record."
         ),
     ],
     home: Home,
@@ -35,8 +36,9 @@ def office(
 ) -> None:
     """An office out of what the hub holds: risk with its reasons, visits that follow. 由数据编制任务书。"""
     from exchange.client import connect
+    from exchange.patrol.collect import collected
     from exchange.patrol.document import office_from_json
-    from exchange.patrol.evidence import collected, office_document
+    from exchange.patrol.evidence import office_document
     from exchange.patrol.terms import CONTRACT, read_terms
 
     try:
@@ -44,7 +46,8 @@ def office(
     except ValueError as error:
         raise MalformedError(f"不是 JSON / not JSON: {error}") from None
     with connect(home, hub) as client:
-        document = office_document(given, collected(client, datasets), read_terms(client.contract(CONTRACT)))
+        terms = read_terms(client.contract(CONTRACT))
+        document = office_document(given, collected(client, datasets, terms, _start(given)), terms)
     text = json.dumps(document, ensure_ascii=False, indent=1).encode()
     made = office_from_json(text)
     output.write_bytes(text)
@@ -56,6 +59,13 @@ def office(
         table.add_row(f"{reach.code} {reach.name}", f"{reach.risk:.2f}", str(reach.visits), reasons)
     out.print(table)
     out.print(f"office 任务书  {output}")
+
+
+def _start(frame: Any) -> date:
+    try:
+        return date.fromisoformat(frame["start"])
+    except (KeyError, TypeError, ValueError):
+        raise MalformedError("start 不是日期 / the frame's start is no date") from None
 
 
 def picture(

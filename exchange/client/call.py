@@ -16,11 +16,7 @@ from exchange import errors
 
 _T = TypeVar("_T")
 _FIELD: Final = re.compile(r"(?P<field>.*)\[(?P<row>\d+)\]")
-_BY_CODE: Final[dict[str, type[errors.HechuanError]]] = {
-    kind.code: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.HechuanError)
-}
+_BY_CODE: Final = errors.kinds()
 _BY_STATUS: Final = {
     grpc.StatusCode.UNAVAILABLE: errors.UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.UnavailableError,

@@ -22,7 +22,9 @@ from exchange.river.letter import family_of, thickened
 _INK, _QUIET, _OFF, _MISSED = "#24303c", "#9db8cf", "#eef1f4", "#b91c1c"
 _SIDES: Final = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed")
 _NAMED: Final = 40
-_ROWS: Final = 36
+_ROWS: Final = 60
+_CROWD: Final = 100
+"""Of more reaches than these, each has a smaller dot."""
 
 
 def plan_chart(office: Office, plan: Plan, title: str, kind: str = "png", font: Path | None = None) -> bytes:
@@ -72,9 +74,10 @@ def _draw_map(figure: Any, axes: Any, office: Office, plan: Plan) -> None:
     for river in sorted({reach.river for reach in office.reaches}):
         along = [reach.place for reach in office.reaches if reach.river == river]
         axes.plot(*zip(*along, strict=True), color=_QUIET, lw=2.2, alpha=0.7, zorder=2)
+    room = min(1.0, _CROWD / len(office.reaches))
     dots = axes.scatter(
         *zip(*place.values(), strict=True),
-        s=[60 + 70 * times[reach.code] for reach in office.reaches],
+        s=[room * (60 + 70 * times[reach.code]) for reach in office.reaches],
         c=[reach.risk for reach in office.reaches],
         cmap="YlOrRd", vmin=0, vmax=1, edgecolors=_INK, zorder=3,
         linewidths=[1.8 if reach.joint else 0.5 for reach in office.reaches],
@@ -90,8 +93,8 @@ def _draw_map(figure: Any, axes: Any, office: Office, plan: Plan) -> None:
     figure.colorbar(dots, ax=axes, label="风险 risk", fraction=0.02, pad=0.01)
     axes.set_aspect(1 / np.cos(np.radians(np.mean([at[1] for at in place.values()]))))
     axes.set_title(
-        "河段：颜色为风险，大小为次数，粗边为联合，× 为未满足；方块为驻地"
-        "  reaches: colour is risk, size is visits, thick is joint, × is unmet; squares are homes",
+        "河段：颜色为风险，大小为次数，粗边为联合，× 为未满足；方块为驻地\n"
+        "reaches: colour is risk, size is visits, thick is joint, × is unmet; squares are homes",
         fontsize=10, color=_INK,
     )  # fmt: skip
     axes.margins(0.08)

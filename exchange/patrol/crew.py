@@ -7,6 +7,7 @@ all of them is a bound.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
@@ -15,10 +16,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from exchange.errors import LimitExceededError
 from exchange.patrol.model import Office, Team
 
 Ints = NDArray[np.int32]
 _CHUNK: Final = 1 << 20
+MOST_TOURS: Final = 10_000_000
+"""Of all crews together: some 40 bytes each, and as many again while they are priced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,24 @@ class Tours:
         return Tours(self.stops[rows], self.travel[rows], self.work[rows])
 
 
+class Budget:
+    """How many tours all crews may have together; they are counted out side by side."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, tours: int, team: str) -> None:
+        """Spend some; raises LimitExceededError where there are not as many left."""
+        with self._lock:
+            self._left -= tours
+            if self._left < 0:
+                raise LimitExceededError(
+                    f"一天可走的路线超过 {self._most} 条（{team}），请减少 far 或 stops / "
+                    f"teams can make more than {self._most} tours a day, {team} among them: lower far or stops"
+                )
+
+
 def crews_of(office: Office) -> tuple[Crew, ...]:
     """Teams grouped by what they can do."""
     site = {home: len(office.reaches) + at for at, home in enumerate(office.homes)}
@@ -97,16 +119,22 @@ def _within(office: Office, team: Team, home: int) -> Ints:
     )
 
 
-def tours_of(office: Office, crew: Crew, only: Sequence[int] | None = None) -> Tours:
+def tours_of(
+    office: Office, crew: Crew, only: Sequence[int] | None = None, budget: Budget | None = None
+) -> Tours:
     """All of a crew's tours, or those among the reaches `only`. A set that is too long has no longer set
-    within hours.
+    within hours. Raises LimitExceededError once the budget is spent, so memory is bounded.
     """
     spot = np.array([reach.minutes for reach in office.reaches], np.int32)
     pool = crew.reach if only is None else np.intersect1d(crew.reach, np.array(sorted(only), np.int32))
     sets = np.empty((1, 0), np.int32)
     found: list[Tours] = []
     for size in range(1, crew.stops + 1):
-        parts = [_shortest(office, crew, grown, spot) for grown in _grown(sets, pool)]
+        parts: list[Tours] = []
+        for grown in _grown(sets, pool):
+            parts.append(_shortest(office, crew, grown, spot))
+            if budget is not None:
+                budget.take(len(parts[-1]), office.teams[crew.teams[0]].code)
         if not parts:
             break
         level = _joined(parts, size)

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from exchange.client.duty import day_begins
+from exchange.client.query import Filter
 from exchange.client.referral import Referred, list_referrals, send_referral
 from exchange.patrol.model import Office, Plan
 from exchange.referral.order import Kind
 from exchange.trust.workday import SHANGHAI, received_on
 
 if TYPE_CHECKING:
+    from exchange.client.connection import Client
     from exchange.client.session import Session
 
 BEGINS: Final = time(8, 30)
-_COLUMNS: Final = ("patrol_code", "reach_code", "started_at", "problems_found", "problems_solved")
+RECORD: Final = ("patrol_code", "reach_code", "started_at", "problems_found", "problems_solved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,16 @@ def done(office: Office, plan: Plan, records: dict[str, pa.Table]) -> list[Done]
     return sorted(found, key=lambda each: (each.day, each.reach, each.side))
 
 
+def recorded(client: Client, dataset: str, office: Office) -> pa.Table:
+    """What a side has recorded in the office's period, days of China; raises what reading raises."""
+    first, last = (day_begins(office.date_of(day)) for day in (0, office.days))
+    period = [Filter("started_at", "ge", (first,)), Filter("started_at", "lt", (last,))]
+    return client.query(dataset, columns=RECORD, filters=period).table()
+
+
 def problems(records: pa.Table) -> Iterator[Problem]:
     """Patrols that left something unsolved."""
-    for row in records.select(list(_COLUMNS)).to_pylist():
+    for row in records.select(list(RECORD)).to_pylist():
         left = row["problems_found"] - (row["problems_solved"] or 0)
         if left > 0:
             yield Problem(row["patrol_code"], row["reach_code"], received_on(row["started_at"]), left)

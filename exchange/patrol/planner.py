@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,7 +20,7 @@ from exchange.errors import NotFoundError
 from exchange.patrol.assign import placed_of, plan_of
 from exchange.patrol.bound import Relaxation, relax
 from exchange.patrol.cost import Cost, cost_of
-from exchange.patrol.crew import Crew, Tours, crews_of, tours_of
+from exchange.patrol.crew import MOST_TOURS, Budget, Crew, Tours, crews_of, tours_of
 from exchange.patrol.dive import dive
 from exchange.patrol.greedy import Insertion, insert_all
 from exchange.patrol.improve import Improver
@@ -38,6 +38,22 @@ _RELAX, _DIVE, _REGROUP, _SETTLE, _SPANS = 0.3, 0.3, 0.7, 0.05, 0.9
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is: what was found last, after how many seconds, and the number that says how good it is."""
+
+    stage: str
+    seconds: float
+    value: float
+
+
+Tell = Callable[[Progress], None]
+
+
+def _unheard(progress: Progress) -> None:
+    """Nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, what it costs, what none can undercut, and how long the first one took in seconds."""
 
@@ -52,23 +68,32 @@ class Planned:
         return 1 - self.bound / self.cost.whole if self.cost.whole else 0.0
 
 
-def plan(office: Office, seconds: float = 60.0, seed: int = 1) -> Planned:
-    """The best plan found in `seconds`."""
+def plan(
+    office: Office, seconds: float = 60.0, seed: int = 1, tell: Tell = _unheard, most_tours: int = MOST_TOURS
+) -> Planned:
+    """The best plan found in `seconds`; raises LimitExceededError where teams can make more than `most_tours`.
+
+    `tell` hears of stages: `first` with the plan's cost, `bound` with the bound, `days` with the cost again.
+    """
     began = time.monotonic()
     crews = crews_of(office)
     rules, meetings = Rules(office, crews), Meetings(office, crews)
     best = insert_all(rules, meetings)  # (1)
     first = time.monotonic() - began
+    tell(Progress("first", first, cost_of(office, plan_of(rules, best)).whole))
     with ThreadPoolExecutor() as workers:  # (2)
-        tours = list(workers.map(lambda crew: tours_of(office, crew), crews))
+        budget = Budget(most_tours)
+        tours = list(workers.map(lambda crew: tours_of(office, crew, budget=budget), crews))
     relaxed = relax(office, crews, tours, _RELAX * seconds)
     bound, held = relaxed.bound, promised(rules, best)
+    tell(Progress("bound", time.monotonic() - began, bound))
     if held:
         rest = without_promised(rules, held)
         relaxed = relax(rest, crews, tours, _RELAX * seconds)
     search = _Search(rest if held else office, crews, meetings, tours, relaxed, seed)
     placed = search.run(began, seconds)
     placed = Insertion(rules, meetings, [*held, *placed]).run()
+    tell(Progress("days", time.monotonic() - began, cost_of(office, plan_of(rules, placed)).whole))
     improver = search.improver(rules, placed)
     best = improver.run(min((best, placed), key=improver.value), began + seconds, bound)
     made = plan_of(rules, best)

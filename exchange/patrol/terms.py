@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 from exchange.contract.document import read_document
 from exchange.contract.load import load_contract, shipped_contracts
 from exchange.contract.model import Contract
 from exchange.errors import MalformedError
+from exchange.patrol.closed import Ban, Closing
 from exchange.patrol.model import Weights
 
 CONTRACT: Final = "patrol-plan"
@@ -25,12 +27,17 @@ class Risk:
     """What adds to a risk, which is at most 1.
 
     `classes`: by the worst class that a reach's sections had, 1 to 6 (worse than V); `unknown`: without one.
-    `problem`, `campaign`: each open one, up to `problems`, `campaigns`; `idle`: each day since the last patrol, up to
+    `exceedance`: each day with an item worse than III, `case`: each case of the fishing ban, `problem`, `campaign`:
+    each open one, up to `exceedances`, `cases`, `problems`, `campaigns`; `idle`: each day since the last patrol, up to
     `idles`. `season`: by month. `lately`: days that count.
     """
 
     classes: Mapping[int, float]
     unknown: float
+    exceedance: float
+    exceedances: float
+    case: float
+    cases: float
     problem: float
     problems: float
     campaign: float
@@ -48,6 +55,7 @@ class Terms:
     contract: Contract
     weights: Weights
     risk: Risk
+    closing: Closing
     visits: tuple[tuple[float, int], ...]
 
 
@@ -64,6 +72,7 @@ def read_terms(contract: Contract) -> Terms:
             contract,
             Weights(**{name: float(value) for name, value in found["objective"].items()}),
             Risk(_by_number(classes), season=_by_number(season), lately=int(lately), **numbers),
+            _closing(found["closed"]),
             _steps(found["visits"]),
         )
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -75,6 +84,20 @@ def shipped_terms() -> Terms:
     mark = f"\nid: {CONTRACT}\n".encode()
     found = [load_contract(text, vouched=True) for text in shipped_contracts() if mark in text]
     return read_terms(max(found, key=lambda contract: contract.ref))
+
+
+def _closing(given: Mapping[str, Any]) -> Closing:
+    bans = tuple(
+        Ban(each["river"], *(_of_year(each[name]) for name in ("first", "last"))) for each in given["bans"]
+    )
+    if int(given["flood"]) < 0:
+        raise ValueError("days after a flood are not negative")
+    return Closing(int(given["flood"]), bans)
+
+
+def _of_year(text: str) -> str:
+    """A day of any year, as 03-01."""
+    return f"{date.fromisoformat(f'2024-{text}'):%m-%d}"
 
 
 def _by_number(given: Sequence[Sequence[float]]) -> dict[int, float]:

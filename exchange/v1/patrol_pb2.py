@@ -25,15 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/patrol.proto\x12\x0b\x65xchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x01\n\x06\x41\x63\x63ord\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.exchange.v1.AccordState\x12\x0e\n\x06matter\x18\x03 \x01(\x0c\x12\x10\n\x08proposed\x18\x04 \x01(\t\x12\x10\n\x08standing\x18\x05 \x01(\t\x12\x0f\n\x07\x61waited\x18\x06 \x01(\t\x12\x0c\n\x04head\x18\x07 \x01(\t\x12\r\n\x05moves\x18\x08 \x03(\x0c\x12,\n\x08moved_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x11MoveAccordRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"]\n\x12MoveAccordResponse\x12#\n\x06\x61\x63\x63ord\x18\x01 \x01(\x0b\x32\x13.exchange.v1.Accord\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\"\x1e\n\x10GetAccordRequest\x12\n\n\x02id\x18\x01 \x01(\t\"8\n\x11GetAccordResponse\x12#\n\x06\x61\x63\x63ord\x18\x01 \x01(\x0b\x32\x13.exchange.v1.Accord\"v\n\x12ListAccordsRequest\x12(\n\x06states\x18\x01 \x03(\x0e\x32\x18.exchange.v1.AccordState\x12\x0f\n\x07\x61waited\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"T\n\x13ListAccordsResponse\x12$\n\x07\x61\x63\x63ords\x18\x01 \x03(\x0b\x32\x13.exchange.v1.Accord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*y\n\x0b\x41\x63\x63ordState\x12\x1c\n\x18\x41\x43\x43ORD_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43ORD_STATE_PROPOSED\x10\x01\x12\x16\n\x12\x41\x43\x43ORD_STATE_ASKED\x10\x02\x12\x19\n\x15\x41\x43\x43ORD_STATE_ACCEPTED\x10\x03\x32\xfc\x01\n\rPatrolService\x12M\n\nMoveAccord\x12\x1e.exchange.v1.MoveAccordRequest\x1a\x1f.exchange.v1.MoveAccordResponse\x12J\n\tGetAccord\x12\x1d.exchange.v1.GetAccordRequest\x1a\x1e.exchange.v1.GetAccordResponse\x12P\n\x0bListAccords\x12\x1f.exchange.v1.ListAccordsRequest\x1a .exchange.v1.ListAccordsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65xchange/v1/patrol.proto\x12\x0b\x65xchange.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x01\n\x06\x41\x63\x63ord\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.exchange.v1.AccordState\x12\x0e\n\x06matter\x18\x03 \x01(\x0c\x12\x10\n\x08proposed\x18\x04 \x01(\t\x12\x10\n\x08standing\x18\x05 \x01(\t\x12\x0f\n\x07\x61waited\x18\x06 \x01(\t\x12\x0c\n\x04head\x18\x07 \x01(\t\x12\r\n\x05moves\x18\x08 \x03(\x0c\x12,\n\x08moved_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x11MoveAccordRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"]\n\x12MoveAccordResponse\x12#\n\x06\x61\x63\x63ord\x18\x01 \x01(\x0b\x32\x13.exchange.v1.Accord\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\"\x1e\n\x10GetAccordRequest\x12\n\n\x02id\x18\x01 \x01(\t\"8\n\x11GetAccordResponse\x12#\n\x06\x61\x63\x63ord\x18\x01 \x01(\x0b\x32\x13.exchange.v1.Accord\"v\n\x12ListAccordsRequest\x12(\n\x06states\x18\x01 \x03(\x0e\x32\x18.exchange.v1.AccordState\x12\x0f\n\x07\x61waited\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"T\n\x13ListAccordsResponse\x12$\n\x07\x61\x63\x63ords\x18\x01 \x03(\x0b\x32\x13.exchange.v1.Accord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12PlanPatrolsRequest\x12\x0e\n\x06office\x18\x01 \x01(\x0c\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"s\n\x13PlanPatrolsResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.exchange.v1.PlanProgressH\x00\x12%\n\x04made\x18\x02 \x01(\x0b\x32\x15.exchange.v1.MadePlanH\x00\x42\x06\n\x04said\"U\n\x0cPlanProgress\x12%\n\x05stage\x18\x01 \x01(\x0e\x32\x16.exchange.v1.PlanStage\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12\r\n\x05value\x18\x03 \x01(\x01\"\x8b\x01\n\x08MadePlan\x12\x0c\n\x04plan\x18\x01 \x01(\x0c\x12#\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x15.exchange.v1.PlanCost\x12\r\n\x05\x62ound\x18\x03 \x01(\x01\x12\x15\n\rfirst_seconds\x18\x04 \x01(\x01\x12&\n\x05unmet\x18\x05 \x03(\x0b\x32\x17.exchange.v1.UnmetVisit\"Y\n\x08PlanCost\x12\x0e\n\x06travel\x18\x01 \x01(\x01\x12\x0f\n\x07outings\x18\x02 \x01(\x01\x12\x0e\n\x06uneven\x18\x03 \x01(\x01\x12\r\n\x05moved\x18\x04 \x01(\x01\x12\r\n\x05unmet\x18\x05 \x01(\x01\"\x89\x01\n\nUnmetVisit\x12\r\n\x05reach\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0c\n\x04last\x18\x03 \x01(\t\x12\x11\n\treason_zh\x18\x04 \x01(\t\x12\x11\n\treason_en\x18\x05 \x01(\t\x12)\n\x08remedies\x18\x06 \x03(\x0b\x32\x17.exchange.v1.PlanRemedy\"<\n\nPlanRemedy\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07text_zh\x18\x02 \x01(\t\x12\x0f\n\x07text_en\x18\x03 \x01(\t\"s\n\x14ReplanPatrolsRequest\x12\x0e\n\x06office\x18\x01 \x01(\x0c\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\x12,\n\tcancelled\x18\x03 \x03(\x0b\x32\x19.exchange.v1.Cancellation\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\"*\n\x0c\x43\x61ncellation\x12\x0c\n\x04team\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\"Z\n\x15ReplanPatrolsResponse\x12#\n\x04made\x18\x01 \x01(\x0b\x32\x15.exchange.v1.MadePlan\x12\x0e\n\x06visits\x18\x02 \x01(\r\x12\x0c\n\x04kept\x18\x03 \x01(\r\"2\n\x12\x45xplainPlanRequest\x12\x0e\n\x06office\x18\x01 \x01(\x0c\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\"h\n\x13\x45xplainPlanResponse\x12)\n\x08\x62reaches\x18\x01 \x03(\x0b\x32\x17.exchange.v1.PlanBreach\x12&\n\x05unmet\x18\x02 \x03(\x0b\x32\x17.exchange.v1.UnmetVisit\"(\n\nPlanBreach\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\"C\n\x13GetCalendarsRequest\x12\x0e\n\x06office\x18\x01 \x01(\x0c\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\x12\x0e\n\x06\x62\x65gins\x18\x03 \x01(\t\"D\n\x14GetCalendarsResponse\x12,\n\tcalendars\x18\x01 \x03(\x0b\x32\x19.exchange.v1.TeamCalendar\"7\n\x0cTeamCalendar\x12\x0c\n\x04team\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03ics\x18\x03 \x01(\x0c\"`\n\x14RecordPatrolsRequest\x12\x0e\n\x06office\x18\x01 \x01(\x0c\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\x12*\n\x07records\x18\x03 \x03(\x0b\x32\x19.exchange.v1.PatrolRecord\"\x9c\x01\n\x0cPatrolRecord\x12\x0c\n\x04side\x18\x01 \x01(\t\x12\x0e\n\x06patrol\x18\x02 \x01(\t\x12\r\n\x05reach\x18\x03 \x01(\t\x12.\n\nstarted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eproblems_found\x18\x05 \x01(\r\x12\x17\n\x0fproblems_solved\x18\x06 \x01(\r\"p\n\x15RecordPatrolsResponse\x12)\n\x06visits\x18\x01 \x03(\x0b\x32\x19.exchange.v1.PlannedVisit\x12,\n\x08problems\x18\x02 \x03(\x0b\x32\x1a.exchange.v1.PatrolProblem\"d\n\x0cPlannedVisit\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\r\n\x05reach\x18\x02 \x01(\t\x12\x0c\n\x04team\x18\x03 \x01(\t\x12\x0c\n\x04side\x18\x04 \x01(\t\x12\r\n\x05joint\x18\x05 \x01(\x08\x12\x0c\n\x04made\x18\x06 \x01(\x08\"X\n\rPatrolProblem\x12\x0c\n\x04side\x18\x01 \x01(\t\x12\x0e\n\x06patrol\x18\x02 \x01(\t\x12\r\n\x05reach\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t\x12\x0c\n\x04left\x18\x05 \x01(\r*y\n\x0b\x41\x63\x63ordState\x12\x1c\n\x18\x41\x43\x43ORD_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43ORD_STATE_PROPOSED\x10\x01\x12\x16\n\x12\x41\x43\x43ORD_STATE_ASKED\x10\x02\x12\x19\n\x15\x41\x43\x43ORD_STATE_ACCEPTED\x10\x03*h\n\tPlanStage\x12\x1a\n\x16PLAN_STAGE_UNSPECIFIED\x10\x00\x12\x14\n\x10PLAN_STAGE_FIRST\x10\x01\x12\x14\n\x10PLAN_STAGE_BOUND\x10\x02\x12\x13\n\x0fPLAN_STAGE_DAYS\x10\x03\x32\xa7\x05\n\rPatrolService\x12R\n\x0bPlanPatrols\x12\x1f.exchange.v1.PlanPatrolsRequest\x1a .exchange.v1.PlanPatrolsResponse0\x01\x12V\n\rReplanPatrols\x12!.exchange.v1.ReplanPatrolsRequest\x1a\".exchange.v1.ReplanPatrolsResponse\x12P\n\x0b\x45xplainPlan\x12\x1f.exchange.v1.ExplainPlanRequest\x1a .exchange.v1.ExplainPlanResponse\x12S\n\x0cGetCalendars\x12 .exchange.v1.GetCalendarsRequest\x1a!.exchange.v1.GetCalendarsResponse\x12V\n\rRecordPatrols\x12!.exchange.v1.RecordPatrolsRequest\x1a\".exchange.v1.RecordPatrolsResponse\x12M\n\nMoveAccord\x12\x1e.exchange.v1.MoveAccordRequest\x1a\x1f.exchange.v1.MoveAccordResponse\x12J\n\tGetAccord\x12\x1d.exchange.v1.GetAccordRequest\x1a\x1e.exchange.v1.GetAccordResponse\x12P\n\x0bListAccords\x12\x1f.exchange.v1.ListAccordsRequest\x1a .exchange.v1.ListAccordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.patrol_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCORDSTATE']._serialized_start=712
-  _globals['_ACCORDSTATE']._serialized_end=833
+  _globals['_ACCORDSTATE']._serialized_start=2618
+  _globals['_ACCORDSTATE']._serialized_end=2739
+  _globals['_PLANSTAGE']._serialized_start=2741
+  _globals['_PLANSTAGE']._serialized_end=2845
   _globals['_ACCORD']._serialized_start=75
   _globals['_ACCORD']._serialized_end=280
   _globals['_MOVEACCORDREQUEST']._serialized_start=282
@@ -48,6 +50,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCORDSREQUEST']._serialized_end=624
   _globals['_LISTACCORDSRESPONSE']._serialized_start=626
   _globals['_LISTACCORDSRESPONSE']._serialized_end=710
-  _globals['_PATROLSERVICE']._serialized_start=836
-  _globals['_PATROLSERVICE']._serialized_end=1088
+  _globals['_PLANPATROLSREQUEST']._serialized_start=712
+  _globals['_PLANPATROLSREQUEST']._serialized_end=765
+  _globals['_PLANPATROLSRESPONSE']._serialized_start=767
+  _globals['_PLANPATROLSRESPONSE']._serialized_end=882
+  _globals['_PLANPROGRESS']._serialized_start=884
+  _globals['_PLANPROGRESS']._serialized_end=969
+  _globals['_MADEPLAN']._serialized_start=972
+  _globals['_MADEPLAN']._serialized_end=1111
+  _globals['_PLANCOST']._serialized_start=1113
+  _globals['_PLANCOST']._serialized_end=1202
+  _globals['_UNMETVISIT']._serialized_start=1205
+  _globals['_UNMETVISIT']._serialized_end=1342
+  _globals['_PLANREMEDY']._serialized_start=1344
+  _globals['_PLANREMEDY']._serialized_end=1404
+  _globals['_REPLANPATROLSREQUEST']._serialized_start=1406
+  _globals['_REPLANPATROLSREQUEST']._serialized_end=1521
+  _globals['_CANCELLATION']._serialized_start=1523
+  _globals['_CANCELLATION']._serialized_end=1565
+  _globals['_REPLANPATROLSRESPONSE']._serialized_start=1567
+  _globals['_REPLANPATROLSRESPONSE']._serialized_end=1657
+  _globals['_EXPLAINPLANREQUEST']._serialized_start=1659
+  _globals['_EXPLAINPLANREQUEST']._serialized_end=1709
+  _globals['_EXPLAINPLANRESPONSE']._serialized_start=1711
+  _globals['_EXPLAINPLANRESPONSE']._serialized_end=1815
+  _globals['_PLANBREACH']._serialized_start=1817
+  _globals['_PLANBREACH']._serialized_end=1857
+  _globals['_GETCALENDARSREQUEST']._serialized_start=1859
+  _globals['_GETCALENDARSREQUEST']._serialized_end=1926
+  _globals['_GETCALENDARSRESPONSE']._serialized_start=1928
+  _globals['_GETCALENDARSRESPONSE']._serialized_end=1996
+  _globals['_TEAMCALENDAR']._serialized_start=1998
+  _globals['_TEAMCALENDAR']._serialized_end=2053
+  _globals['_RECORDPATROLSREQUEST']._serialized_start=2055
+  _globals['_RECORDPATROLSREQUEST']._serialized_end=2151
+  _globals['_PATROLRECORD']._serialized_start=2154
+  _globals['_PATROLRECORD']._serialized_end=2310
+  _globals['_RECORDPATROLSRESPONSE']._serialized_start=2312
+  _globals['_RECORDPATROLSRESPONSE']._serialized_end=2424
+  _globals['_PLANNEDVISIT']._serialized_start=2426
+  _globals['_PLANNEDVISIT']._serialized_end=2526
+  _globals['_PATROLPROBLEM']._serialized_start=2528
+  _globals['_PATROLPROBLEM']._serialized_end=2616
+  _globals['_PATROLSERVICE']._serialized_start=2848
+  _globals['_PATROLSERVICE']._serialized_end=3527
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,31 @@ ACCORD_STATE_ASKED: AccordState.ValueType  # 2
 ACCORD_STATE_ACCEPTED: AccordState.ValueType  # 3
 Global___AccordState: _TypeAlias = AccordState  # noqa: Y015
 
+class _PlanStage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlanStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlanStage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLAN_STAGE_UNSPECIFIED: _PlanStage.ValueType  # 0
+    PLAN_STAGE_FIRST: _PlanStage.ValueType  # 1
+    """A first plan that keeps the rules; `value` is its cost."""
+    PLAN_STAGE_BOUND: _PlanStage.ValueType  # 2
+    """What no plan can undercut; `value` is the bound."""
+    PLAN_STAGE_DAYS: _PlanStage.ValueType  # 3
+    """Outings on their days, to be improved until the time is up; `value` is the cost."""
+
+class PlanStage(_PlanStage, metaclass=_PlanStageEnumTypeWrapper): ...
+
+PLAN_STAGE_UNSPECIFIED: PlanStage.ValueType  # 0
+PLAN_STAGE_FIRST: PlanStage.ValueType  # 1
+"""A first plan that keeps the rules; `value` is its cost."""
+PLAN_STAGE_BOUND: PlanStage.ValueType  # 2
+"""What no plan can undercut; `value` is the bound."""
+PLAN_STAGE_DAYS: PlanStage.ValueType  # 3
+"""Outings on their days, to be improved until the time is up; `value` is the cost."""
+Global___PlanStage: _TypeAlias = PlanStage  # noqa: Y015
+
 @_typing.final
 class Accord(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -232,3 +257,595 @@ class ListAccordsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAccordsResponse: _TypeAlias = ListAccordsResponse  # noqa: Y015
+
+@_typing.final
+class PlanPatrolsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    office: _builtins.bytes
+    seconds: _builtins.float
+    """How long to look for a better plan; 60 where 0, at most what the hub allows."""
+    def __init__(
+        self,
+        *,
+        office: _builtins.bytes = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["office", b"office", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanPatrolsRequest: _TypeAlias = PlanPatrolsRequest  # noqa: Y015
+
+@_typing.final
+class PlanPatrolsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    MADE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___PlanProgress: ...
+    @_builtins.property
+    def made(self) -> Global___MadePlan: ...
+    def __init__(
+        self,
+        *,
+        progress: Global___PlanProgress | None = ...,
+        made: Global___MadePlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["made", b"made", "progress", b"progress", "said", b"said"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["made", b"made", "progress", b"progress", "said", b"said"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["progress", "made"]  # noqa: Y015
+    _WhichOneofArgType_said: _TypeAlias = _typing.Literal["said", b"said"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_said) -> _WhichOneofReturnType_said | None: ...
+
+Global___PlanPatrolsResponse: _TypeAlias = PlanPatrolsResponse  # noqa: Y015
+
+@_typing.final
+class PlanProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    stage: Global___PlanStage.ValueType
+    seconds: _builtins.float
+    """Since the work began."""
+    value: _builtins.float
+    def __init__(
+        self,
+        *,
+        stage: Global___PlanStage.ValueType = ...,
+        seconds: _builtins.float = ...,
+        value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seconds", b"seconds", "stage", b"stage", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanProgress: _TypeAlias = PlanProgress  # noqa: Y015
+
+@_typing.final
+class MadePlan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    FIRST_SECONDS_FIELD_NUMBER: _builtins.int
+    UNMET_FIELD_NUMBER: _builtins.int
+    plan: _builtins.bytes
+    """Canonical JSON."""
+    bound: _builtins.float
+    """What no plan can undercut; 0 after ReplanPatrols, which asks for few changes and proves none."""
+    first_seconds: _builtins.float
+    """When the first plan was there."""
+    @_builtins.property
+    def cost(self) -> Global___PlanCost: ...
+    @_builtins.property
+    def unmet(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmetVisit]: ...
+    def __init__(
+        self,
+        *,
+        plan: _builtins.bytes = ...,
+        cost: Global___PlanCost | None = ...,
+        bound: _builtins.float = ...,
+        first_seconds: _builtins.float = ...,
+        unmet: _abc.Iterable[Global___UnmetVisit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bound", b"bound", "cost", b"cost", "first_seconds", b"first_seconds", "plan", b"plan", "unmet", b"unmet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MadePlan: _TypeAlias = MadePlan  # noqa: Y015
+
+@_typing.final
+class PlanCost(_message.Message):
+    """In minutes of one team on the road, each already weighted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAVEL_FIELD_NUMBER: _builtins.int
+    OUTINGS_FIELD_NUMBER: _builtins.int
+    UNEVEN_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
+    UNMET_FIELD_NUMBER: _builtins.int
+    travel: _builtins.float
+    outings: _builtins.float
+    uneven: _builtins.float
+    moved: _builtins.float
+    unmet: _builtins.float
+    def __init__(
+        self,
+        *,
+        travel: _builtins.float = ...,
+        outings: _builtins.float = ...,
+        uneven: _builtins.float = ...,
+        moved: _builtins.float = ...,
+        unmet: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moved", b"moved", "outings", b"outings", "travel", b"travel", "uneven", b"uneven", "unmet", b"unmet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanCost: _TypeAlias = PlanCost  # noqa: Y015
+
+@_typing.final
+class UnmetVisit(_message.Message):
+    """A visit that is wanted and not planned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REACH_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    REASON_ZH_FIELD_NUMBER: _builtins.int
+    REASON_EN_FIELD_NUMBER: _builtins.int
+    REMEDIES_FIELD_NUMBER: _builtins.int
+    reach: _builtins.str
+    first: _builtins.str
+    """First and last day of its part of the period, as 2026-06-01."""
+    last: _builtins.str
+    reason_zh: _builtins.str
+    """Why, in Chinese and in English."""
+    reason_en: _builtins.str
+    @_builtins.property
+    def remedies(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanRemedy]:
+        """Each was tried: with it the visit finds its place beside all others."""
+
+    def __init__(
+        self,
+        *,
+        reach: _builtins.str = ...,
+        first: _builtins.str = ...,
+        last: _builtins.str = ...,
+        reason_zh: _builtins.str = ...,
+        reason_en: _builtins.str = ...,
+        remedies: _abc.Iterable[Global___PlanRemedy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "last", b"last", "reach", b"reach", "reason_en", b"reason_en", "reason_zh", b"reason_zh", "remedies", b"remedies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmetVisit: _TypeAlias = UnmetVisit  # noqa: Y015
+
+@_typing.final
+class PlanRemedy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_ZH_FIELD_NUMBER: _builtins.int
+    TEXT_EN_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """equip, day, both, open or waive."""
+    text_zh: _builtins.str
+    text_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        text_zh: _builtins.str = ...,
+        text_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "text_en", b"text_en", "text_zh", b"text_zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanRemedy: _TypeAlias = PlanRemedy  # noqa: Y015
+
+@_typing.final
+class ReplanPatrolsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    office: _builtins.bytes
+    """As it is now."""
+    plan: _builtins.bytes
+    """The plan that stood."""
+    seconds: _builtins.float
+    """4 where 0."""
+    @_builtins.property
+    def cancelled(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cancellation]: ...
+    def __init__(
+        self,
+        *,
+        office: _builtins.bytes = ...,
+        plan: _builtins.bytes = ...,
+        cancelled: _abc.Iterable[Global___Cancellation] | None = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "office", b"office", "plan", b"plan", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplanPatrolsRequest: _TypeAlias = ReplanPatrolsRequest  # noqa: Y015
+
+@_typing.final
+class Cancellation(_message.Message):
+    """A team that does not go on a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEAM_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    team: _builtins.str
+    date: _builtins.str
+    """As 2026-06-01."""
+    def __init__(
+        self,
+        *,
+        team: _builtins.str = ...,
+        date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cancellation: _TypeAlias = Cancellation  # noqa: Y015
+
+@_typing.final
+class ReplanPatrolsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MADE_FIELD_NUMBER: _builtins.int
+    VISITS_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    visits: _builtins.int
+    """Visits of the old plan, and how many of them stayed."""
+    kept: _builtins.int
+    @_builtins.property
+    def made(self) -> Global___MadePlan: ...
+    def __init__(
+        self,
+        *,
+        made: Global___MadePlan | None = ...,
+        visits: _builtins.int = ...,
+        kept: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["made", b"made"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "made", b"made", "visits", b"visits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplanPatrolsResponse: _TypeAlias = ReplanPatrolsResponse  # noqa: Y015
+
+@_typing.final
+class ExplainPlanRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    office: _builtins.bytes
+    plan: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        office: _builtins.bytes = ...,
+        plan: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["office", b"office", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainPlanRequest: _TypeAlias = ExplainPlanRequest  # noqa: Y015
+
+@_typing.final
+class ExplainPlanResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BREACHES_FIELD_NUMBER: _builtins.int
+    UNMET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def breaches(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanBreach]: ...
+    @_builtins.property
+    def unmet(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmetVisit]: ...
+    def __init__(
+        self,
+        *,
+        breaches: _abc.Iterable[Global___PlanBreach] | None = ...,
+        unmet: _abc.Iterable[Global___UnmetVisit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaches", b"breaches", "unmet", b"unmet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainPlanResponse: _TypeAlias = ExplainPlanResponse  # noqa: Y015
+
+@_typing.final
+class PlanBreach(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """A stable word."""
+    what: _builtins.str
+    """Where, in Chinese and English."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        what: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanBreach: _TypeAlias = PlanBreach  # noqa: Y015
+
+@_typing.final
+class GetCalendarsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    BEGINS_FIELD_NUMBER: _builtins.int
+    office: _builtins.bytes
+    plan: _builtins.bytes
+    begins: _builtins.str
+    """When days begin, Asia/Shanghai; 08:30 where empty."""
+    def __init__(
+        self,
+        *,
+        office: _builtins.bytes = ...,
+        plan: _builtins.bytes = ...,
+        begins: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins", b"begins", "office", b"office", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCalendarsRequest: _TypeAlias = GetCalendarsRequest  # noqa: Y015
+
+@_typing.final
+class GetCalendarsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALENDARS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calendars(self) -> _containers.RepeatedCompositeFieldContainer[Global___TeamCalendar]: ...
+    def __init__(
+        self,
+        *,
+        calendars: _abc.Iterable[Global___TeamCalendar] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendars", b"calendars"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCalendarsResponse: _TypeAlias = GetCalendarsResponse  # noqa: Y015
+
+@_typing.final
+class TeamCalendar(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEAM_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ICS_FIELD_NUMBER: _builtins.int
+    team: _builtins.str
+    name: _builtins.str
+    ics: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        team: _builtins.str = ...,
+        name: _builtins.str = ...,
+        ics: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ics", b"ics", "name", b"name", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TeamCalendar: _TypeAlias = TeamCalendar  # noqa: Y015
+
+@_typing.final
+class RecordPatrolsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    office: _builtins.bytes
+    plan: _builtins.bytes
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatrolRecord]: ...
+    def __init__(
+        self,
+        *,
+        office: _builtins.bytes = ...,
+        plan: _builtins.bytes = ...,
+        records: _abc.Iterable[Global___PatrolRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["office", b"office", "plan", b"plan", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordPatrolsRequest: _TypeAlias = RecordPatrolsRequest  # noqa: Y015
+
+@_typing.final
+class PatrolRecord(_message.Message):
+    """What a row of the contract `patrol-record` says, and whose it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    PATROL_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FOUND_FIELD_NUMBER: _builtins.int
+    PROBLEMS_SOLVED_FIELD_NUMBER: _builtins.int
+    side: _builtins.str
+    patrol: _builtins.str
+    reach: _builtins.str
+    problems_found: _builtins.int
+    problems_solved: _builtins.int
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        side: _builtins.str = ...,
+        patrol: _builtins.str = ...,
+        reach: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        problems_found: _builtins.int = ...,
+        problems_solved: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patrol", b"patrol", "problems_found", b"problems_found", "problems_solved", b"problems_solved", "reach", b"reach", "side", b"side", "started_at", b"started_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PatrolRecord: _TypeAlias = PatrolRecord  # noqa: Y015
+
+@_typing.final
+class RecordPatrolsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISITS_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedVisit]: ...
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatrolProblem]: ...
+    def __init__(
+        self,
+        *,
+        visits: _abc.Iterable[Global___PlannedVisit] | None = ...,
+        problems: _abc.Iterable[Global___PatrolProblem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["problems", b"problems", "visits", b"visits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordPatrolsResponse: _TypeAlias = RecordPatrolsResponse  # noqa: Y015
+
+@_typing.final
+class PlannedVisit(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    JOINT_FIELD_NUMBER: _builtins.int
+    MADE_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """As 2026-06-01."""
+    reach: _builtins.str
+    team: _builtins.str
+    side: _builtins.str
+    joint: _builtins.bool
+    made: _builtins.bool
+    """A joint visit is made where both sides have recorded it."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        reach: _builtins.str = ...,
+        team: _builtins.str = ...,
+        side: _builtins.str = ...,
+        joint: _builtins.bool = ...,
+        made: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "joint", b"joint", "made", b"made", "reach", b"reach", "side", b"side", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedVisit: _TypeAlias = PlannedVisit  # noqa: Y015
+
+@_typing.final
+class PatrolProblem(_message.Message):
+    """A patrol that found more than it could solve."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    PATROL_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    side: _builtins.str
+    patrol: _builtins.str
+    reach: _builtins.str
+    date: _builtins.str
+    left: _builtins.int
+    def __init__(
+        self,
+        *,
+        side: _builtins.str = ...,
+        patrol: _builtins.str = ...,
+        reach: _builtins.str = ...,
+        date: _builtins.str = ...,
+        left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "left", b"left", "patrol", b"patrol", "reach", b"reach", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PatrolProblem: _TypeAlias = PatrolProblem  # noqa: Y015

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class PatrolServiceStub:
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it.
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
     """
 
     def __init__(self, channel):
@@ -35,6 +36,31 @@ class PatrolServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.PlanPatrols = channel.unary_stream(
+                '/exchange.v1.PatrolService/PlanPatrols',
+                request_serializer=exchange_dot_v1_dot_patrol__pb2.PlanPatrolsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_patrol__pb2.PlanPatrolsResponse.FromString,
+                _registered_method=True)
+        self.ReplanPatrols = channel.unary_unary(
+                '/exchange.v1.PatrolService/ReplanPatrols',
+                request_serializer=exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsResponse.FromString,
+                _registered_method=True)
+        self.ExplainPlan = channel.unary_unary(
+                '/exchange.v1.PatrolService/ExplainPlan',
+                request_serializer=exchange_dot_v1_dot_patrol__pb2.ExplainPlanRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_patrol__pb2.ExplainPlanResponse.FromString,
+                _registered_method=True)
+        self.GetCalendars = channel.unary_unary(
+                '/exchange.v1.PatrolService/GetCalendars',
+                request_serializer=exchange_dot_v1_dot_patrol__pb2.GetCalendarsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_patrol__pb2.GetCalendarsResponse.FromString,
+                _registered_method=True)
+        self.RecordPatrols = channel.unary_unary(
+                '/exchange.v1.PatrolService/RecordPatrols',
+                request_serializer=exchange_dot_v1_dot_patrol__pb2.RecordPatrolsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_patrol__pb2.RecordPatrolsResponse.FromString,
+                _registered_method=True)
         self.MoveAccord = channel.unary_unary(
                 '/exchange.v1.PatrolService/MoveAccord',
                 request_serializer=exchange_dot_v1_dot_patrol__pb2.MoveAccordRequest.SerializeToString,
@@ -53,8 +79,46 @@ class PatrolServiceStub:
 
 
 class PatrolServiceServicer:
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it.
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
     """
+
+    def PlanPatrols(self, request, context):
+        """Plans a period, for agencies of this hub. Tells how far it is while it works, the plan at last; whoever cancels ends
+        the work.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplanPatrols(self, request, context):
+        """Mends a plan after a change, moving as little else as possible; for agencies of this hub.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainPlan(self, request, context):
+        """What a plan breaks or leaves undone, why, and what would help; for agencies of this hub.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCalendars(self, request, context):
+        """An iCalendar file (RFC 5545) for each team; for agencies of this hub.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordPatrols(self, request, context):
+        """Which visits of a plan were made by what its sides have recorded, and which problems are left; for agencies of this
+        hub. Rows of records are published with ExchangeService.Publish, problems handed on with ReferralService.MoveReferral.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def MoveAccord(self, request, context):
         """Takes one signed move at the hub of whoever makes it; answers once it is in the ledger. The same move again
@@ -81,6 +145,31 @@ class PatrolServiceServicer:
 
 def add_PatrolServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'PlanPatrols': grpc.unary_stream_rpc_method_handler(
+                    servicer.PlanPatrols,
+                    request_deserializer=exchange_dot_v1_dot_patrol__pb2.PlanPatrolsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_patrol__pb2.PlanPatrolsResponse.SerializeToString,
+            ),
+            'ReplanPatrols': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplanPatrols,
+                    request_deserializer=exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsResponse.SerializeToString,
+            ),
+            'ExplainPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainPlan,
+                    request_deserializer=exchange_dot_v1_dot_patrol__pb2.ExplainPlanRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_patrol__pb2.ExplainPlanResponse.SerializeToString,
+            ),
+            'GetCalendars': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalendars,
+                    request_deserializer=exchange_dot_v1_dot_patrol__pb2.GetCalendarsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_patrol__pb2.GetCalendarsResponse.SerializeToString,
+            ),
+            'RecordPatrols': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPatrols,
+                    request_deserializer=exchange_dot_v1_dot_patrol__pb2.RecordPatrolsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_patrol__pb2.RecordPatrolsResponse.SerializeToString,
+            ),
             'MoveAccord': grpc.unary_unary_rpc_method_handler(
                     servicer.MoveAccord,
                     request_deserializer=exchange_dot_v1_dot_patrol__pb2.MoveAccordRequest.FromString,
@@ -105,8 +194,144 @@ def add_PatrolServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PatrolService:
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it.
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
     """
+
+    @staticmethod
+    def PlanPatrols(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/exchange.v1.PatrolService/PlanPatrols',
+            exchange_dot_v1_dot_patrol__pb2.PlanPatrolsRequest.SerializeToString,
+            exchange_dot_v1_dot_patrol__pb2.PlanPatrolsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplanPatrols(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PatrolService/ReplanPatrols',
+            exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsRequest.SerializeToString,
+            exchange_dot_v1_dot_patrol__pb2.ReplanPatrolsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PatrolService/ExplainPlan',
+            exchange_dot_v1_dot_patrol__pb2.ExplainPlanRequest.SerializeToString,
+            exchange_dot_v1_dot_patrol__pb2.ExplainPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCalendars(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PatrolService/GetCalendars',
+            exchange_dot_v1_dot_patrol__pb2.GetCalendarsRequest.SerializeToString,
+            exchange_dot_v1_dot_patrol__pb2.GetCalendarsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPatrols(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PatrolService/RecordPatrols',
+            exchange_dot_v1_dot_patrol__pb2.RecordPatrolsRequest.SerializeToString,
+            exchange_dot_v1_dot_patrol__pb2.RecordPatrolsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def MoveAccord(request,

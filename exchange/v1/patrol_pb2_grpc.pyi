@@ -27,12 +27,28 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PatrolServiceStub:
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it."""
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PatrolServiceAsyncStub: ...
+    PlanPatrols: _grpc.UnaryStreamMultiCallable[_patrol_pb2.PlanPatrolsRequest, _patrol_pb2.PlanPatrolsResponse]
+    """Plans a period, for agencies of this hub. Tells how far it is while it works, the plan at last; whoever cancels ends
+    the work.
+    """
+    ReplanPatrols: _grpc.UnaryUnaryMultiCallable[_patrol_pb2.ReplanPatrolsRequest, _patrol_pb2.ReplanPatrolsResponse]
+    """Mends a plan after a change, moving as little else as possible; for agencies of this hub."""
+    ExplainPlan: _grpc.UnaryUnaryMultiCallable[_patrol_pb2.ExplainPlanRequest, _patrol_pb2.ExplainPlanResponse]
+    """What a plan breaks or leaves undone, why, and what would help; for agencies of this hub."""
+    GetCalendars: _grpc.UnaryUnaryMultiCallable[_patrol_pb2.GetCalendarsRequest, _patrol_pb2.GetCalendarsResponse]
+    """An iCalendar file (RFC 5545) for each team; for agencies of this hub."""
+    RecordPatrols: _grpc.UnaryUnaryMultiCallable[_patrol_pb2.RecordPatrolsRequest, _patrol_pb2.RecordPatrolsResponse]
+    """Which visits of a plan were made by what its sides have recorded, and which problems are left; for agencies of this
+    hub. Rows of records are published with ExchangeService.Publish, problems handed on with ReferralService.MoveReferral.
+    """
     MoveAccord: _grpc.UnaryUnaryMultiCallable[_patrol_pb2.MoveAccordRequest, _patrol_pb2.MoveAccordResponse]
     """Takes one signed move at the hub of whoever makes it; answers once it is in the ledger. The same move again
     changes nothing. The other side's hub repeats it in its own.
@@ -44,9 +60,25 @@ class PatrolServiceStub:
 
 @_typing.type_check_only
 class PatrolServiceAsyncStub(PatrolServiceStub):
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it."""
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    PlanPatrols: _aio.UnaryStreamMultiCallable[_patrol_pb2.PlanPatrolsRequest, _patrol_pb2.PlanPatrolsResponse]  # type: ignore[assignment]
+    """Plans a period, for agencies of this hub. Tells how far it is while it works, the plan at last; whoever cancels ends
+    the work.
+    """
+    ReplanPatrols: _aio.UnaryUnaryMultiCallable[_patrol_pb2.ReplanPatrolsRequest, _patrol_pb2.ReplanPatrolsResponse]  # type: ignore[assignment]
+    """Mends a plan after a change, moving as little else as possible; for agencies of this hub."""
+    ExplainPlan: _aio.UnaryUnaryMultiCallable[_patrol_pb2.ExplainPlanRequest, _patrol_pb2.ExplainPlanResponse]  # type: ignore[assignment]
+    """What a plan breaks or leaves undone, why, and what would help; for agencies of this hub."""
+    GetCalendars: _aio.UnaryUnaryMultiCallable[_patrol_pb2.GetCalendarsRequest, _patrol_pb2.GetCalendarsResponse]  # type: ignore[assignment]
+    """An iCalendar file (RFC 5545) for each team; for agencies of this hub."""
+    RecordPatrols: _aio.UnaryUnaryMultiCallable[_patrol_pb2.RecordPatrolsRequest, _patrol_pb2.RecordPatrolsResponse]  # type: ignore[assignment]
+    """Which visits of a plan were made by what its sides have recorded, and which problems are left; for agencies of this
+    hub. Rows of records are published with ExchangeService.Publish, problems handed on with ReferralService.MoveReferral.
+    """
     MoveAccord: _aio.UnaryUnaryMultiCallable[_patrol_pb2.MoveAccordRequest, _patrol_pb2.MoveAccordResponse]  # type: ignore[assignment]
     """Takes one signed move at the hub of whoever makes it; answers once it is in the ledger. The same move again
     changes nothing. The other side's hub repeats it in its own.
@@ -57,7 +89,53 @@ class PatrolServiceAsyncStub(PatrolServiceStub):
     """The caller's accords, in the order they began."""
 
 class PatrolServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Which plan of joint patrols both sides have accepted for a period, or what one of them asks of it."""
+    """Plans of joint patrols: making and judging them, which one both sides have accepted for a period, or what one of them
+    asks of it. Offices and plans are the JSON documents that `hechuan patrol` reads and writes.
+    """
+
+    @_abc_1.abstractmethod
+    def PlanPatrols(
+        self,
+        request: _patrol_pb2.PlanPatrolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_patrol_pb2.PlanPatrolsResponse], _abc.AsyncIterator[_patrol_pb2.PlanPatrolsResponse]]:
+        """Plans a period, for agencies of this hub. Tells how far it is while it works, the plan at last; whoever cancels ends
+        the work.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplanPatrols(
+        self,
+        request: _patrol_pb2.ReplanPatrolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patrol_pb2.ReplanPatrolsResponse, _abc.Awaitable[_patrol_pb2.ReplanPatrolsResponse]]:
+        """Mends a plan after a change, moving as little else as possible; for agencies of this hub."""
+
+    @_abc_1.abstractmethod
+    def ExplainPlan(
+        self,
+        request: _patrol_pb2.ExplainPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patrol_pb2.ExplainPlanResponse, _abc.Awaitable[_patrol_pb2.ExplainPlanResponse]]:
+        """What a plan breaks or leaves undone, why, and what would help; for agencies of this hub."""
+
+    @_abc_1.abstractmethod
+    def GetCalendars(
+        self,
+        request: _patrol_pb2.GetCalendarsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patrol_pb2.GetCalendarsResponse, _abc.Awaitable[_patrol_pb2.GetCalendarsResponse]]:
+        """An iCalendar file (RFC 5545) for each team; for agencies of this hub."""
+
+    @_abc_1.abstractmethod
+    def RecordPatrols(
+        self,
+        request: _patrol_pb2.RecordPatrolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patrol_pb2.RecordPatrolsResponse, _abc.Awaitable[_patrol_pb2.RecordPatrolsResponse]]:
+        """Which visits of a plan were made by what its sides have recorded, and which problems are left; for agencies of this
+        hub. Rows of records are published with ExchangeService.Publish, problems handed on with ReferralService.MoveReferral.
+        """
 
     @_abc_1.abstractmethod
     def MoveAccord(

@@ -93,6 +93,7 @@ SIGNED = everybody("SIGNATURE_INVALID", owner="ok")
 READERS = everybody("AGREEMENT_REQUIRED", owner="ok", holder="ok", steward="ok")
 HUBS = everybody("NOT_A_HUB", hub="ok")
 PARTIES = everybody("NOT_A_PARTY", owner="ok", holder="ok")
+PLANNERS = everybody("MALFORMED", foreign="NOT_ITS_HUB", hub="NOT_ITS_HUB")
 
 MATRIX: dict[str, Row] = {
     "AgreementService.SubmitMove": OWNER,
@@ -147,6 +148,12 @@ MATRIX: dict[str, Row] = {
     "ReportService.MoveReport": OWNER,
     "ReportService.GetReport": everybody("NOT_A_PARTY", owner="ok", foreign="ok"),
     "ReportService.ListReports": OPEN,
+    # whoever may plan here is told that the office is missing
+    "PatrolService.PlanPatrols": PLANNERS,
+    "PatrolService.ReplanPatrols": PLANNERS,
+    "PatrolService.ExplainPlan": PLANNERS,
+    "PatrolService.GetCalendars": PLANNERS,
+    "PatrolService.RecordPatrols": PLANNERS,
     "PatrolService.MoveAccord": OWNER,
     "PatrolService.GetAccord": everybody("NOT_A_PARTY", owner="ok", holder="ok"),
     "PatrolService.ListAccords": OPEN,
@@ -307,6 +314,11 @@ def prepared(root: Path, clients: dict[str, Client]) -> dict[str, Callable[[], M
         "MoveReport": lambda: report_pb2.MoveReportRequest(envelope=draft),
         "GetReport": lambda: report_pb2.GetReportRequest(id=report),
         "ListReports": report_pb2.ListReportsRequest,
+        "PlanPatrols": patrol_pb2.PlanPatrolsRequest,
+        "ReplanPatrols": patrol_pb2.ReplanPatrolsRequest,
+        "ExplainPlan": patrol_pb2.ExplainPlanRequest,
+        "GetCalendars": patrol_pb2.GetCalendarsRequest,
+        "RecordPatrols": patrol_pb2.RecordPatrolsRequest,
         "MoveAccord": lambda: patrol_pb2.MoveAccordRequest(envelope=begun[1]),
         "GetAccord": lambda: patrol_pb2.GetAccordRequest(id=begun[0]),
         "ListAccords": patrol_pb2.ListAccordsRequest,

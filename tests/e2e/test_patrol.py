@@ -11,24 +11,36 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from icalendar import Calendar
 
 from demo.hub import HubProcess, fixed_ports, hechuan, introduce
+from exchange import wire
 from exchange.accord.move import Act
 from exchange.client import Client, connect
 from exchange.client.accord import folded, get_accord, list_accords, move_accord
+from exchange.client.patrol import (
+    calendars_at_hub,
+    explain_at_hub,
+    plan_at_hub,
+    record_at_hub,
+    replan_at_hub,
+)
 from exchange.client.referral import list_referrals
 from exchange.client.verify import verify_receipt_text
-from exchange.errors import InvalidInputError, WrongStateError
+from exchange.errors import InvalidInputError, MalformedError, WrongStateError
 from exchange.patrol.agreed import Proposal, accept, propose, standing
-from exchange.patrol.document import office_from_json, plan_to_json
+from exchange.patrol.check import breaches
+from exchange.patrol.cost import cost_of
+from exchange.patrol.document import office_from_json, plan_from_json, plan_to_json
 from exchange.patrol.done import BEGINS, joint_number, plan_rows
 from exchange.patrol.model import Office, Visit
-from exchange.patrol.planner import plan
+from exchange.patrol.planner import plan, without
 from exchange.trust.workday import SHANGHAI
 from exchange.v1 import patrol_pb2
 from stewards.options import Patrols
 from stewards.patrols import plan_next
 from tests.e2e.test_two_hubs import eventually
+from tests.offices import spread
 from tests.shipped import GOOD
 
 pytestmark = pytest.mark.e2e
@@ -122,6 +134,61 @@ def record(office: Office, accord: str, visit: Visit, number: int) -> dict[str, 
     }
 
 
+def test_a_hub_plans_mends_explains_and_tells(border: Border) -> None:
+    """What the commands do, over gRPC, by a client that has no planner."""
+    stages: list[str] = []
+    text = json.dumps(spread(reaches=20, teams=4)).encode()
+    made = plan_at_hub(
+        border.left, text, 2.0, lambda each: stages.append(patrol_pb2.PlanStage.Name(each.stage)[11:])
+    )
+    assert stages == ["FIRST", "BOUND", "DAYS"]
+    office, planned = office_from_json(text), plan_from_json(made.plan)
+    assert not breaches(office, planned)
+    cost = cost_of(office, planned)
+    assert (made.cost.travel, made.cost.unmet) == (cost.travel, cost.unmet)
+    assert 0 < made.bound <= cost.whole
+    joint = {reach.code for reach in office.reaches if reach.joint}
+    tour = next(each for each in planned.tours if not joint & {stop.reach for stop in each.stops})
+    gone = tour.team, office.date_of(tour.day)
+    again = replan_at_hub(border.left, text, made.plan, [gone], 1.0)
+    mended = plan_from_json(again.made.plan)
+    assert not breaches(without(office, *gone), mended)
+    assert (again.visits, again.kept) == (
+        len(set(planned.visits())),
+        len(set(planned.visits()) & set(mended.visits())),
+    )
+    others = tuple(each for each in planned.tours if each != tour)
+    fewer = replace(planned, tours=others)
+    told = explain_at_hub(border.left, text, plan_to_json(office, fewer))
+    assert {each.reach for each in told.unmet} == {stop.reach for stop in tour.stops}
+    assert all(each.remedies[-1].kind == "waive" and each.reason_zh for each in told.unmet)
+    late = replace(planned, tours=(replace(tour, day=tour.day + 200), *others))
+    assert explain_at_hub(border.left, text, plan_to_json(office, late)).breaches
+    calendars = calendars_at_hub(border.left, text, made.plan, "09:00")
+    events = [each for ics in calendars.values() for each in Calendar.from_ical(ics).walk("VEVENT")]
+    assert len(events) == len(planned.tours)
+    with pytest.raises(InvalidInputError, match="seconds"):
+        plan_at_hub(border.left, text, 1e6)
+    with pytest.raises(MalformedError):
+        plan_at_hub(border.left, b"{}", 1.0)
+
+
+def test_a_hub_tells_which_visits_were_made(border: Border) -> None:
+    made = plan_at_hub(border.left, OFFICE, 1.0).plan
+    office = office_from_json(OFFICE)
+    visit = next(each for each in plan_from_json(made).visits() if each.reach == "TB-01")
+    at = datetime.combine(office.date_of(visit.day), BEGINS, SHANGHAI)
+    left = patrol_pb2.PatrolRecord(
+        side="500000", patrol="P-1", reach="TB-01", started_at=wire.timestamp(at), problems_found=2
+    )
+    right = patrol_pb2.PatrolRecord(side="510000", patrol="P-2", reach="TB-01", started_at=wire.timestamp(at))
+    alone, both = (record_at_hub(border.left, OFFICE, made, found) for found in ([left], [left, right]))
+    assert not any(each.made for each in alone.visits)  # a joint visit wants both sides' records
+    assert [each.date for each in both.visits if each.made] == [str(at.date())] * 2
+    [problem] = both.problems
+    assert (problem.patrol, problem.left, problem.date) == ("P-1", 2, str(at.date()))
+
+
 def test_what_was_patrolled_and_what_was_found(
     border: Border, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +212,7 @@ def test_what_was_patrolled_and_what_was_found(
         )  # fmt: skip
     said = capsys.readouterr().out
     assert "NOT_FOUND" in said
+    assert "coverage 覆盖   1 / 3 reaches" in said
     alone = sum(not reach.joint for reach in proposal.office.reaches for _ in range(reach.visits))
     row = next(line.split() for line in said.splitlines() if line.startswith("500000"))
     assert int(row[1]) == len(visits)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ import pyarrow.compute as pc
 import pytest
 from pyarrow import csv
 
-from demo import tongbo
+from demo import patrols, tongbo
 from demo.files import automatic_values
 from demo.hub import HubProcess, fixed_ports, introduce
 from exchange.agreement.move import Act
 from exchange.client import Client, connect
+from exchange.client.accord import list_accords
 from exchange.client.agreement import list_agreements
 from exchange.client.referral import get_referral, list_referrals, move_referral, send_referral
+from exchange.patrol.agreed import accept, standing
+from exchange.patrol.check import breaches
 from exchange.referral.move import Act as ReferralAct
 from exchange.referral.order import Kind
 from stewards.compare.difference import kept
@@ -65,6 +68,13 @@ HOST = """
 [host]
 directory = "{root}/hub-500000"
 grace_seconds = 0
+
+[[patrols]]
+name = "tongbo-he"
+frame = "{root}/frame.json"
+evidence = "500000/ecology/river-reach, 510000/ecology/river-reach, 510000/ecology/monitoring-section"
+other = "510000/ecology"
+seconds = 1
 """
 
 
@@ -236,6 +246,26 @@ def test_a_spill_is_a_warning_once(border: Border) -> None:
     assert (found.handler, found.subject) == ("500000/police", "SC-SP-2024-0001")
     move_referral(border.sichuan, warning, ReferralAct.WITHDRAW)
     assert border.dags.returned("alert_downstream", "warn") == [[]]
+
+
+def test_next_month_is_planned_proposed_once_and_accepted(border: Border) -> None:
+    for client, code in ((border.chongqing, "500000"), (border.sichuan, "510000")):
+        client.publish("river-reach", patrols.reaches(code))
+    eventually(lambda: border.steward.query("510000/ecology/river-reach").table().num_rows > 0)
+    frame = border.dags.airflow.home.parent / "frame.json"
+    frame.write_text(json.dumps(patrols.frame_document()), encoding="utf-8")
+    [first] = border.dags.returned("plan_patrols", "plan", today="2026-04-20")
+    assert first["new"]
+    assert border.dags.returned("plan_patrols", "plan", today="2026-04-21") == [{**first, "new": False}]
+    eventually(lambda: [each.id for each in list_accords(border.sichuan, True)] == [first["accord"]])
+    accept(border.sichuan, first["accord"])
+    eventually(lambda: [each.awaited for each in list_accords(border.steward)] == [""])
+    known, proposal = standing(border.steward, first["accord"])
+    assert (known.matter.start, known.matter.end) == (date(2026, 5, 1), date(2026, 5, 31))
+    assert not breaches(proposal.office, proposal.plan)
+    assert {tour.team[:2] for tour in proposal.plan.tours} == {"LP", "DZ"}
+    pages = border.dags.airflow.home / "hechuan-pages" / "patrols"
+    assert "上河坝" in (pages / "tongbo-he-2026-05.html").read_text("utf-8")
 
 
 def test_what_is_kept_is_json_that_a_page_can_show(border: Border) -> None:

@@ -74,7 +74,14 @@ def test_made_instances_have_whole_plans_near_their_bound(seed: int) -> None:
         ("1 2 3 4\n", ""),
         ("2 2 10 5", "2 2 10 7"),
         ("2 2 10 5", "2 3 10 5"),
+        ("2 10 5\n", "2 10 21\n"),
         ("-6.0", "west"),
+        ("-6.0", "nan"),
+        ("8.0 20 5", "8.0 -20 5"),
+        ("3 0.0 -20.0", "2 0.0 -20.0"),
+        ("240 80", "-240 80"),
+        ("4 1 15\n", "4 1\n"),
+        ("3 0.0 -20.0 15 5 4 1 15\n", ""),
     ],
 )
 def test_what_is_no_instance_is_refused(old: str, new: str) -> None:
