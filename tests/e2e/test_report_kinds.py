@@ -229,3 +229,4 @@ def test_one_command_makes_a_quarter(office: Office, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Q1 2026" in page
     assert "Reaches counted: CQ-TB-01." in page
+    assert "Problems found, closed and overdue" not in page, "a chart with nothing in it"
