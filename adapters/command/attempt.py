@@ -27,21 +27,19 @@ def attempt(
 ) -> None:
     """Read a source and show what a hub would accept, what quarantine and why; nothing is published. 试读，不发布。
 
-    Without --mapping, one is proposed as `hechuan map` does. Exit 1 where a batch would be refused.
+    Without --mapping, one is proposed for tables as `hechuan map` does; evidence needs none. Exit 1 where a batch would
+    be refused.
     """
     from adapters.mapping.document import find_form, shipped
     from adapters.take.find import find_adapter
     from adapters.take.report import show_tally, show_trial
     from adapters.take.spool import spool
     from adapters.take.trial import trial_of
-    from exchange.errors import InvalidInputError
 
     found = find_adapter(adapter)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        if mapping is None and contract is None:
-            raise InvalidInputError("请给出 --mapping 或 --contract / say --mapping or --contract")
-        form = find_form(mapping) if mapping else _proposed(Path(source), str(contract), scratch)
+        form = find_form(mapping) if mapping else _proposed(adapter, Path(source), contract, scratch)
         spooled = spool(found.read(source, form), shipped(), scratch)
         show_tally(spooled.tally, out, show)
         trials = trial_of(spooled, contract)
@@ -53,11 +51,20 @@ def attempt(
     raise typer.Exit(1 if any(trial.result.refused for trial in trials) else 0)
 
 
-def _proposed(source: Path, contract: str, scratch: Path) -> Path:
+def _proposed(adapter: str, source: Path, contract: str | None, scratch: Path) -> Path:
     from adapters.command.propose import contract_named
     from adapters.tabular.propose import propose
+    from exchange.errors import InvalidInputError, NotFoundError
 
     path = scratch / "proposed.yaml"
+    if adapter == "evidence":
+        return path
+    if adapter != "tabular":
+        raise InvalidInputError(f"请给出 --mapping / say --mapping: {adapter} proposes none")
+    if contract is None:
+        raise InvalidInputError("请给出 --mapping 或 --contract / say --mapping or --contract")
+    if not source.is_file():
+        raise NotFoundError(f"没有文件 {source} / no file {source}")
     path.write_text(propose(source, contract_named(contract)).text, encoding="utf-8")
     out.print("映射由表头推断 the mapping is proposed from the header (hechuan map)\n", style="dim")
     return path

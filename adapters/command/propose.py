@@ -32,6 +32,10 @@ def propose_mapping(
     err.print(f"识别 {found.recognised} 列 columns recognised · 未识别 not recognised: {len(found.unknown)}")
     for heading in found.unknown:
         err.print(f"  ? {heading}", markup=False)
+    for name in found.made:
+        err.print(f"  ~ {name}: 由名称生成，请核对 / made of names: check it")
+    for name in found.presumed:
+        err.print(f"  ~ {name}: 未注明单位，请核对 / no unit is given: check it", markup=False)
     for name in found.lacking:
         err.print(f"  ! {name}: 必填，请补 / required: fill it in", style="yellow")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,8 +13,8 @@ from adapters.gateway.dialect import Dialect, Entry
 from adapters.gateway.segment import read_segment
 from adapters.protocol import Piece, Tally
 from adapters.telemetry.fault import Fault
-from adapters.telemetry.source import FrameReading, left, no_frames, source_bytes
-from adapters.telemetry.station import StationMap, load_stations
+from adapters.telemetry.source import FrameReading, left, no_frames, source_bytes, strange, unlisted
+from adapters.telemetry.station import Station, StationMap, load_stations
 
 _STEP: Final = 64 << 10
 _SEGMENT: Final = ".entries"
@@ -44,10 +44,9 @@ class FileAdapter:
 
     def _pieces(self, source: str, data: bytes, stations: StationMap, tally: Tally) -> Iterator[Piece]:
         # frames without a month were written when the file was
-        session, now = (
-            self.dialect.sessions(stations)(),
-            datetime.fromtimestamp(Path(source).stat().st_mtime, UTC),
-        )
+        now = datetime.fromtimestamp(Path(source).stat().st_mtime, UTC)
+        asked = _Asked(stations.stations)
+        session = self.dialect.sessions(replace(stations, stations=asked))()
         entries: list[bytes] = []
         faults: Counter[str] = Counter()
         for at in range(0, len(data), _STEP):
@@ -56,11 +55,15 @@ class FileAdapter:
                     faults[event.value] += 1
                 elif isinstance(event, Entry):
                     entries.append(event.data)
+        if asked.unknown and not entries:
+            raise unlisted(source, asked.unknown)
         if not entries:
             raise no_frames(f"{source} ({', '.join(f'{name} {count}' for name, count in faults.items())})")
         if faults:
             said = ", ".join(f"{name} {count}" for name, count in sorted(faults.items()))
             tally.notes.append(left(faults.total(), said))
+        if asked.unknown:
+            tally.notes.append(strange(asked.unknown))
         yield from self._rows(entries, stations, tally)
 
     def _rows(self, entries: list[bytes], stations: StationMap, tally: Tally) -> Iterator[Piece]:
@@ -69,3 +72,22 @@ class FileAdapter:
         for contract, rows in found.batches.items():
             if rows.num_rows:
                 yield Piece(contract, rows)
+
+
+class _Asked(Mapping[str, Station]):
+    """Stations, and the names of those that were asked for and are not among them."""
+
+    def __init__(self, stations: Mapping[str, Station]) -> None:
+        self._stations = stations
+        self.unknown: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> Station:
+        if name not in self._stations:
+            self.unknown[name] = None
+        return self._stations[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stations)
+
+    def __len__(self) -> int:
+        return len(self._stations)

@@ -61,7 +61,7 @@ def parse_form(data: bytes, name: str, contracts: Contracts | None = None) -> Fo
 def shipped() -> Contracts:
     """The newest of each shipped contract, by name."""
     found: dict[str, Contract] = {}
-    for contract in map(load_contract, shipped_contracts()):
+    for contract in (load_contract(text, vouched=True) for text in shipped_contracts()):
         if contract.ref.name not in found or found[contract.ref.name].ref < contract.ref:
             found[contract.ref.name] = contract
     return found

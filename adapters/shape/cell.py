@@ -85,7 +85,8 @@ def read_numbers(cells: pa.StringArray, marks: Mapping[str, str]) -> Numbers:
     odd = np.flatnonzero(~plain)
     if not len(odd):
         return Numbers(values, odd, np.zeros(0, np.uint8))
-    words = cells.take(pa.array(odd)).fill_null("").dictionary_encode()
+    some = cells.take(pa.array(odd))
+    words = (some.fill_null("") if some.null_count else some).dictionary_encode()
     read = [_read(text, marks) for text in words.dictionary.to_pylist()]
     at = words.indices.to_numpy()
     values[odd] = np.array([value for _, value in read], np.float64)[at]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +24,8 @@ from adapters.shape.sheet import Lines, Sheet, places_of, require
 from adapters.shape.table import Built, FirstOf, TableReader
 from exchange.contract.model import Contract
 
-_THREADS: Final = 2
-_AHEAD: Final = 3
+_THREADS: Final = max(1, min(4, (os.cpu_count() or 1) // 2))
+_AHEAD: Final = 4
 Bools = npt.NDArray[np.bool_]
 Sheets = Callable[[Tally], Generator[Sheet, None, None]]
 

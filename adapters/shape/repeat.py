@@ -25,12 +25,18 @@ class HashSet:
 
     def __init__(self) -> None:
         self._runs: list[tuple[Hashes, Hashes]] = []
+        self._unsorted: list[tuple[Hashes, Hashes]] = []
 
     def __len__(self) -> int:
-        return sum(len(run[0]) for run in self._runs)
+        return sum(len(run[0]) for run in (*self._runs, *self._unsorted))
+
+    def put(self, first: Hashes, second: Hashes) -> None:
+        """Take pairs that are known to be new; they are sorted once somebody asks."""
+        self._unsorted.append((first, second))
 
     def add(self, first: Hashes, second: Hashes) -> Bools:
         """Take pairs; tells which were there already, earlier in the same call included."""
+        self._sort()
         order = np.argsort(first)
         known = np.zeros(len(first), np.bool_)
         if (np.diff(first[order]) == 0).any():
@@ -44,6 +50,13 @@ class HashSet:
         found = np.empty(len(first), np.bool_)
         found[order] = known
         return found
+
+    def _sort(self) -> None:
+        if self._unsorted:
+            first, second = map(np.concatenate, zip(*self._unsorted, strict=True))
+            self._unsorted.clear()
+            order = np.argsort(first)
+            self._keep(first[order], second[order])
 
     def _keep(self, first: Hashes, second: Hashes) -> None:
         while self._runs and len(self._runs[-1][0]) < 2 * len(first):
@@ -100,10 +113,13 @@ class Repeats:
         found: dict[str, Any] = self._session.execute(f"SELECT {asked} FROM lines").fetchnumpy()
         self._session.unregister("lines")
         whole, first, second = (np.asarray(found[name], np.uint64) for name in "aks")
-        identical = self._rows.add(whole, first)
         has = np.ones(batch.num_rows, np.bool_) if named is None else named
         known = np.zeros(batch.num_rows, np.bool_)
         known[has] = self._names.add(first[has], second[has])
+        if has.all() and not known.any():  # a row with a new key repeats no other
+            self._rows.put(whole, first)
+            return Repeated(known, known)
+        identical = self._rows.add(whole, first)
         return Repeated(identical, known & ~identical)
 
 

@@ -1,4 +1,4 @@
-"""A CSV text as batches of cells, in order: what has no quotation mark is cut at line ends and parsed by two threads.
+"""A CSV text as batches of cells, in order: what has no quotation mark is cut at line ends and parsed by threads.
 
 From the first quotation mark on the rest is one stream, because only whoever reads from there knows whether a line end
 is inside a cell.
@@ -7,6 +7,7 @@ is inside a cell.
 from __future__ import annotations
 
 import io
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,8 @@ from pyarrow import csv as arrow_csv
 
 from exchange.errors import LimitExceededError
 
-_THREADS: Final = 2
+# Parsing, reading of cells and the search for repeats go on side by side; each has its share of the machine.
+_THREADS: Final = max(1, min(4, (os.cpu_count() or 1) // 2))
 _AHEAD: Final = 4
 
 
@@ -115,8 +117,8 @@ class Parser:
 
 
 def _one(table: pa.Table) -> pa.RecordBatch:
-    arrays = [column.combine_chunks() for column in table.columns]
-    return pa.RecordBatch.from_arrays(arrays, names=table.schema.names)
+    found = table.to_batches()
+    return found[0] if len(found) == 1 else pa.RecordBatch.from_pylist([], table.schema)
 
 
 def _whole_lines(text: Iterator[bytes], most: int) -> Iterator[bytes]:

@@ -38,7 +38,9 @@ def find_header(lines: Sequence[Cells], form: Form | None) -> Header:
         return Header(at, rows, joined(lines[at : at + rows]))
     if form is None:
         at = _likely(lines)
-        return Header(at, 1, joined(lines[at : at + 1]))
+        at -= at > 0 and _units_below(lines[at - 1 : at + 1])
+        rows = 2 if _units_below(lines[at : at + 2]) else 1
+        return Header(at, rows, joined(lines[at : at + rows]))
     wanted = sorted(form.all_headings())
     scores = [len(places_of(joined(lines[at : at + rows]), wanted)) for at in range(len(lines))]
     best = max(range(len(lines)), key=lambda at: scores[at], default=None)
@@ -67,6 +69,15 @@ def joined(lines: Sequence[Cells]) -> tuple[str, ...]:
         else:
             headings.append("/".join(parts))
     return tuple(headings)
+
+
+def _units_below(lines: Sequence[Cells]) -> bool:
+    """Whether the second of two lines has the units of the first: units, and what merged cells repeat, alone."""
+    if len(lines) < 2:
+        return False
+    names, below = (list(map(plain_heading, line)) for line in lines)
+    own = [text for at, text in enumerate(below) if text and text != (names[at] if at < len(names) else "")]
+    return bool(own) and all(unit_of(text.strip("()")) is not None for text in own)
 
 
 def _likely(lines: Sequence[Cells]) -> int:

@@ -40,7 +40,10 @@ def show_trial(trial: Trial, console: Console, count: int) -> None:
             console.print(f"  {rule.severity:8}{rows:>8,}  {rule.id}", style=style)
             console.print(f"          {'':8}{escape(rule.zh)} {escape(rule.en)}", style="dim", soft_wrap=True)
     for each in trial.findings(count):
-        console.print(f"  {each.place} · {each.rule} · {each.value or ''}", markup=False, soft_wrap=True)
+        again = f" · ×{each.times}" if each.times > 1 else ""
+        console.print(
+            f"  {each.place} · {each.rule} · {each.value or '空 empty'}{again}", markup=False, soft_wrap=True
+        )
     if found.rejected > count:
         console.print("  … more 余下从略 (--show)", style="dim")
     for rule_id in found.unchecked:

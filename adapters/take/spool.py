@@ -27,6 +27,7 @@ class Taken:
     path: Path
     rows: int = 0
     fixed: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _group: tuple[int, pa.Table] | None = None
 
     @property
     def origins(self) -> Path:
@@ -45,9 +46,11 @@ class Taken:
     def _origin(self, row: int) -> tuple[str, int, str | None]:
         if not self.origins.exists():
             return _NOWHERE
-        with pq.ParquetFile(self.origins) as file:
-            group = file.read_row_group(row // ROW_GROUP)
-        found = group.slice(row % ROW_GROUP, 1).to_pylist()[0]
+        number, at = divmod(row, ROW_GROUP)
+        if self._group is None or self._group[0] != number:
+            with pq.ParquetFile(self.origins) as file:
+                self._group = number, file.read_row_group(number)
+        found = self._group[1].slice(at, 1).to_pylist()[0]
         return found["sheet"], found["line"], found["letter"]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,10 +18,13 @@ from exchange.contract.check import CheckResult, CompiledCheck
 from exchange.contract.model import Contract, Reference, Severity
 from exchange.settings import Limit
 
+# As many items as a line of a wide table may have, so that enough is looked at.
+_ITEMS: Final = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One violation: where the cell stood, the rule, what the value was."""
+    """One violation: where the cell stood, the rule, what the value was; `times` where a cell is in several rows."""
 
     place: str
     rule: str
@@ -26,6 +32,7 @@ class Finding:
     zh: str
     en: str
     value: str | None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +43,20 @@ class Trial:
     result: CheckResult
 
     def findings(self, count: int) -> Iterator[Finding]:
-        """The first violations that reject a row."""
+        """The first violations that reject a row; what a cell of a wide table does to each of its items is one."""
         contract = self.taken.contract
         rules = {rule.id: rule for rule in contract.rules}
         rejecting = pa.array([rule.id for rule in contract.rules if rule.severity.rejects])
         table = self.result.violations
-        table = table.filter(pc.is_in(table["rule"].cast(pa.string()), rejecting)).slice(0, count)
-        for row in table.to_pylist():
-            rule = rules[row["rule"]]
-            place = self.taken.place(row["row"], row["column"])
-            yield Finding(place, rule.id, rule.severity, rule.zh, rule.en, row["value"])
+        table = table.filter(pc.is_in(table["rule"].cast(pa.string()), rejecting)).slice(0, count * _ITEMS)
+
+        told: Counter[tuple[str, str, str | None]] = Counter(
+            (self.taken.place(row["row"], row["column"]), row["rule"], row["value"])
+            for row in table.to_pylist()
+        )
+        for (place, id, value), times in islice(told.items(), count):
+            rule = rules[id]
+            yield Finding(place, rule.id, rule.severity, rule.zh, rule.en, value, times)
 
 
 def trial_of(spooled: Spooled, only: str | None = None) -> list[Trial]:

@@ -5,7 +5,7 @@ Text files hold a frame a line, in hexadecimal digits or as it is; other files a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from adapters.protocol import Note, Piece, Tally
 from adapters.settings import limit
 from exchange.errors import MalformedError
 
+_FEW: Final = 8
 _DIGITS: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -48,6 +49,19 @@ def source_bytes(source: str) -> bytes:
 def no_frames(source: str) -> MalformedError:
     """What is said of a file of another kind."""
     return MalformedError(f"{source} 中没有可读的报文 / there is no readable frame in the source")
+
+
+def unlisted(source: str, names: Collection[str]) -> MalformedError:
+    """What is said of a file whose frames are all of stations that the mapping does not have."""
+    return MalformedError(f"{source}: {strange(names)}")
+
+
+def strange(names: Collection[str]) -> Note:
+    """Stations that sent frames and are not in the mapping."""
+    few = ", ".join(list(names)[:_FEW]) + (" …" if len(names) > _FEW else "")
+    return Note(
+        f"映射中没有站点 {few}", f"the mapping does not list {len(names)} stations that sent frames: {few}"
+    )
 
 
 def left(count: int, faults: str) -> Note:

@@ -253,3 +253,17 @@ def test_a_file_of_frames_is_read_as_a_connection_is(tmp_path: Path) -> None:
     [piece] = reading.pieces()
     assert (piece.contract, piece.rows.num_rows) == ("water-quality", 4)
     assert "noise 1" in reading.tally.notes[0].en
+
+
+def test_stations_that_the_mapping_lacks_are_named(tmp_path: Path) -> None:
+    from adapters.hj212 import adapter
+
+    mapped(tmp_path)
+    log = tmp_path / "log.txt"
+    log.write_bytes(report("S1", 1) + report("S8", 2) + report("S9", 2))
+    reading = adapter.read(str(log), tmp_path / "stations.yaml")
+    assert [piece.rows.num_rows for piece in reading.pieces()] == [2]
+    assert "2 stations that sent frames: S8, S9" in reading.tally.notes[1].en
+    log.write_bytes(report("S9", 2))
+    with pytest.raises(MalformedError, match="does not list 1 stations that sent frames: S9"):
+        list(adapter.read(str(log), tmp_path / "stations.yaml").pieces())

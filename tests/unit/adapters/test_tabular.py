@@ -228,8 +228,58 @@ def test_try_names_row_and_cell(tmp_path: Path) -> None:
     assert "只有枢纽能查" in said
     code, said = run("try", "tabular", path, "--contract", "water-quality")
     assert "映射由表头推断" in said
+    for name, given in (("geo", "--mapping"), ("tabular", "--contract")):
+        with pytest.raises(InvalidInputError, match=given):
+            run("try", name, path, *(["--contract", "water-quality"] if name == "geo" else []))
+    with pytest.raises(NotFoundError, match="absent"):
+        run("try", "tabular", tmp_path / "absent.csv", "--contract", "water-quality")
     with pytest.raises(NotFoundError, match="tabular"):
         run("try", "nothing", path, "--contract", "water-quality")
+
+
+def test_a_cell_that_many_rows_lack_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "manual.csv"
+    path.write_text(text([HEADER, ROWS[0], ["CQ-E", "2026-02-30 09:00", "1", "*", "2"]]), encoding="utf-8")
+    _, said = run("try", "tabular", path, "--contract", "water-quality", "--mapping", mapping(tmp_path))
+    assert [line.strip() for line in said.splitlines() if "sampled_at.required ·" in line] == [
+        "B3 · sampled_at.required · 空 empty · ×2"
+    ]
+
+
+def test_sections_without_codes_get_some_in_a_proposal(tmp_path: Path) -> None:
+    path = tmp_path / "手工_2026-03.csv"
+    header = ["省份", "流域", "断面名称", *HEADER[1:]]
+    path.write_text(text([header, ["重庆市", "长江", "朱沱", *ROWS[0][1:]]]), encoding="utf-8")
+    found = propose(path, shipped()["water-quality"])
+    assert (found.unknown, found.lacking, found.made) == ((), (), ("section_code",))
+    form = tmp_path / "proposed.yaml"
+    form.write_text(found.text, encoding="utf-8")
+    rows, _ = read(path, form)
+    assert {row["section_code"][:9] for row in rows} == {"LOCAL-50-"}
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_units_below_their_names_are_proposed(merged: bool, tmp_path: Path) -> None:
+    path = tmp_path / "手工.csv"
+    above = ["断面编码", "采样时间", "氨氮", "汞"]
+    below = [*(above[:2] if merged else ["", ""]), "(mg/L)", "(ug/L)"]
+    path.write_text(text([above, below, ["CQ-A", "2026-03-19 09:00", "0.1", "0.05"]]), encoding="utf-8")
+    found = propose(path, shipped()["water-quality"])
+    assert found.presumed == ()
+    form = tmp_path / "proposed.yaml"
+    form.write_text(found.text, encoding="utf-8")
+    rows, _ = read(path, form)
+    assert [row["value"] for row in rows] == pytest.approx([0.1, 0.05e-3])
+
+
+def test_a_unit_that_is_presumed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "手工.csv"
+    path.write_text(
+        text([["断面编码", "采样时间", "汞"], ["CQ-A", "2026-03-19 09:00", "0.05"]]), encoding="utf-8"
+    )
+    found = propose(path, shipped()["water-quality"])
+    assert found.presumed == ("汞",)
+    assert "# 未注明单位，请核对 no unit is given, check it: 汞" in found.text
 
 
 def test_it_is_found_by_its_entry_point() -> None:
