@@ -78,14 +78,8 @@ def compensated(
                 accounts = by_shares(terms.formula, _missed(terms.formula, states, counted, standard))
         except InvalidInputError as error:
             why = said(error)
-        used = [
-            source
-            for code in counted.named.values()
-            if code in states
-            for source in states[code].every_source
-        ]
         trial = terms.yearly and period.months < 12
-        out.append(Compensation(terms, tuple(lines), accounts, why, trial, (key, *dict.fromkeys(used))))
+        out.append(Compensation(terms, tuple(lines), accounts, why, trial, (key, *_used(states, counted))))
     return out
 
 
