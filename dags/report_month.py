@@ -1,7 +1,8 @@
 """Joint reports of last month, on the fifth: the same bytes as `hechuan report make` as of the same moment.
 
-Parameters `period` (2026-03, 2026-Q1, 2026) and `as_of` (an instant with offset) make an older one, or one again. What
-is made waits for `hechuan report submit`: putting it up for signature is a person's act.
+Those that are made of quarters or years come with the month that ended one. Parameters `period` (2026-03, 2026-Q1,
+2026) and `as_of` (an instant with offset) make an older one, or one again. What is made waits for `hechuan report
+submit`: putting it up for signature is a person's act.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from demo.case import Case
 from demo.files import automatic_values, write_files
 from demo.hub import HubProcess, fixed_ports, hechuan
 from demo.patrols import Patrols
+from demo.report import JointReport
 from demo.sample import MADE, monitoring_sections
 from demo.waters import write_waters
 from exchange.cli.partner import show_published
@@ -67,6 +68,7 @@ class Story:
             self._refer()
             self._reconcile()
             self._patrol()
+            self._report()
         self._check_offline(chongqing, sichuan)
 
     def _found(self) -> tuple[HubProcess, HubProcess]:
@@ -268,6 +270,13 @@ class Story:
             "joint patrols: risk from data, a plan in seconds, both signatures, calendars and a map for the teams",
         )
         Patrols(self._files, self._home, self._run, self._until).tell()
+
+    def _report(self) -> None:
+        self._say(
+            "联合月报：一条命令生成，双方签署入账，任一数字追溯到批次与回执",
+            "the joint report: one command makes it, both sides sign, a figure opens down to batches and receipts",
+        )
+        JointReport(self._files, self._home, self._run, self._quiet, self._until).tell()
 
     def _until(self, home: Path, found: Callable[[Client], bool]) -> None:
         """Wait for what one hub hears from the other."""

@@ -234,7 +234,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A joint report that is made each month."""
+    """A joint report that is made when a month is over, or a quarter, or a year."""
 
     name: str = ""
     # The office's file: sides, sections, what is compared and compensated.
@@ -243,3 +243,5 @@ class Report:
     connection: str = DEFAULT_CONNECTION
     # zh or en
     language: str = "zh"
+    # Of month, quarter and year, those that it is made of; commas between.
+    every: str = "month"

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from exchange.errors import InvalidInputError
 from exchange.trust.workday import SHANGHAI
 from stewards.alert import keep_daily
 from stewards.hook import HubHook
@@ -145,18 +146,27 @@ def reconcile_cases(name: str) -> dict[str, Any]:
 
 
 def reports_due(period: str | None = None, as_of: str | None = None) -> list[dict[str, str]]:
-    """Arguments of `make_report` for each report; last month as of now unless told otherwise.
+    """Arguments of `make_report` for each report, as of now and of last month unless told otherwise.
+
+    A quarter or a year comes with the month that ended it, where a report is made of those.
 
     Raises MalformedError, InvalidInputError.
     """
     from exchange.report.period import Period
 
     now = datetime.now(UTC)
-    this_month = Period(now.astimezone(SHANGHAI).date().replace(day=1), 1)
-    chosen = Period.parse(period) if period else this_month.previous
+    over = Period.over_on(now.astimezone(SHANGHAI).date())
     moment = datetime.fromisoformat(as_of) if as_of else now
-    given = {"period": str(chosen), "as_of": moment.isoformat()}
-    return [{"name": each.name, **given} for each in load_settings().reports]
+    found: list[dict[str, str]] = []
+    for each in load_settings().reports:
+        words = {word.strip() for word in each.every.split(",")}
+        if not words <= {"month", "quarter", "year"}:
+            raise InvalidInputError(f"reports: every is of month, quarter, year, not {each.every!r}")
+        periods = [Period.parse(period)] if period else [over[word] for word in over if word in words]
+        found += [
+            {"name": each.name, "period": str(chosen), "as_of": moment.isoformat()} for chosen in periods
+        ]
+    return found
 
 
 def make_report(name: str, period: str, as_of: str) -> dict[str, str]:

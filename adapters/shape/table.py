@@ -40,6 +40,11 @@ class TableReader:
             for name, column in rule.columns.items()
         }
         self._widen = Widen(rule.items, contract, context) if rule.items else None
+        self._alike = {
+            name
+            for name, column in rule.columns.items()
+            if column.value is not None and pa.types.is_string(contract.column(name).arrow_type)
+        }
         letters = context.sheet.letters
         self._fixed = {
             name: letters[context.places[column.source]]
@@ -70,7 +75,10 @@ class TableReader:
         assert items is not None
         long = self._widen.read(lines.cells, counts)
         at = pa.array(long.line)
-        wide = {name: _encoded(array).take(at) for name, array in found.items()}
+        wide = {
+            name: _alike(array, len(at)) if name in self._alike else _encoded(array).take(at)
+            for name, array in found.items()
+        }
         if items.failed is not None and items.failed.column in wide:
             name = items.failed.column
             wide[name] = set_failed(wide[name], long.failed, items.failed.instead_of, items.failed.instead)
@@ -125,6 +133,11 @@ class FirstOf:
             piece.rows.filter(keep),
             Origin(origin.sheet, origin.lines.filter(keep), None, origin.fixed),
         )
+
+
+def _alike(array: pa.StringArray, count: int) -> pa.Array:
+    """The one text of a column, so many times."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), array.slice(0, 1))
 
 
 def _encoded(array: pa.Array) -> pa.Array:

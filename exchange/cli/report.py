@@ -105,6 +105,6 @@ def _tell(report: Report) -> None:
     out.print(f"report 报告     {escape(report.scope.title.zh)} · {report.period.words.zh}")
     out.print(f"as of 截至      {report.as_of.isoformat()}")
     out.print(f"figures 数字    {len(report.figures)} · sources 来源 {len(report.sources)}")
-    out.print(f"digest 摘要     {report.digest}")
+    out.print(f"digest 摘要     {report.digest}", soft_wrap=True)
     for name, code in report.absent:
         out.print(f"[yellow]absent 未读到[/] {escape(name)}  {code}")

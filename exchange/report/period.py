@@ -94,6 +94,17 @@ class Period:
             return Words(f"{year}年第{'一二三四'[quarter - 1]}季度", f"Q{quarter} {year}")
         return Words(f"{year}年{month}月", f"{self.first:%B} {year}")
 
+    @classmethod
+    def over_on(cls, day: date) -> dict[str, Self]:
+        """The month before that of a day, and the quarter and the year that ended with it."""
+        month = cls(day.replace(day=1), 1).previous
+        found = {"month": cls(month.first, 1)}
+        if month.first.month % 3 == 0:
+            found["quarter"] = cls(date(month.first.year, month.first.month - 2, 1), 3)
+        if month.first.month == 12:
+            found["year"] = cls(date(month.first.year, 1, 1), 12)
+        return found
+
     def _moved(self, months: int) -> Period:
         at = self.first.year * 12 + self.first.month - 1 + months
         return Period(date(at // 12, at % 12 + 1, 1), self.months)

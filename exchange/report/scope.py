@@ -110,6 +110,11 @@ class Scope:
         return self.sides[SIDES.index(which)]
 
     @property
+    def called(self) -> Words:
+        """What `name` is called, where that is a code, as a campaign's is."""
+        return Words.of(self.document["about"].get("called", self.name))
+
+    @property
     def rivers(self) -> frozenset[str]:
         """Names of the rivers that the sections are on."""
         return frozenset(each.river for each in self.sections if each.river)

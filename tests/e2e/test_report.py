@@ -64,6 +64,7 @@ from exchange.settlement.case import State
 from exchange.trust.envelope import Envelope
 from exchange.v1 import patrol_pb2
 from tests.e2e.test_two_hubs import eventually
+from tests.libreoffice import LibreOffice
 from tests.months import (
     A_RIGHT,
     LEFT,
@@ -250,6 +251,8 @@ def test_the_same_numbers_in_every_form(made: Made, files: Mapping[str, bytes]) 
     cells = [
         unescape(re.sub(r"<[^>]*>", "", text)) for text in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page)
     ]
+    late = cells.index("上河坝上游排口溯源")
+    assert cells[late + 1 : late + 4] == ["四川大竹", "2026-03-12", "2026-03-19"]
     document = docx.Document(io.BytesIO(files["report.docx"]))
     told = [cell.text for table in document.tables[:-1] for row in table.rows for cell in row.cells]
     assert told == cells
@@ -282,6 +285,28 @@ def test_the_workbook_counts_by_itself(made: Made, files: Mapping[str, bytes]) -
     assert listed["flux.SC-SHANGHEBA.w21003"] == pytest.approx(28.1232)
     assert kept["逐断面比对结论"]["G4"].value == pytest.approx(1400 / 15)
     assert live["逐断面比对结论"]["G4"].value.startswith("=IF(")
+
+
+def test_libreoffice_opens_both(files: Mapping[str, bytes], tmp_path: Path) -> None:
+    office = LibreOffice(tmp_path)
+    pages = office.converted(files["report.docx"], "report.docx", "pdf")
+    assert 4 <= len(re.findall(rb"/Type ?/Page\b", pages)) <= 12
+    fonts = re.findall(rb"/FontName ?/([^ /\r\n]+)", pages)
+    assert fonts
+    assert all(b"NotoSansCJK" in name for name in fonts), (
+        "a glyph came out of another font than the one there is"
+    )
+    given = openpyxl.load_workbook(io.BytesIO(files["report.xlsx"]), data_only=True)
+    again = office.converted(files["report.xlsx"], "report.xlsx", "xlsx")
+    counted = openpyxl.load_workbook(io.BytesIO(again), data_only=True)
+    assert counted.sheetnames == given.sheetnames
+    for sheet in given.worksheets:
+        for cell in (cell for row in sheet.iter_rows() for cell in row):
+            value = counted[sheet.title][cell.coordinate].value
+            if isinstance(cell.value, int | float):
+                assert value == pytest.approx(cell.value, rel=1e-9, abs=1e-9), (sheet.title, cell.coordinate)
+            else:
+                assert (value or "") == (cell.value or ""), (sheet.title, cell.coordinate)
 
 
 def test_in_english(made: Made, tmp_path: Path) -> None:

@@ -59,8 +59,9 @@ def _caution(found: Compensation) -> Words:
         zh += "该办法按年核算，本期为试算。"
         en += " It counts by the year; this is a trial over a part of one."
     if not found.terms.confirmed:
-        zh += "参数尚待双方确认。"
-        en += " Both sides have yet to confirm them."
+        limits = found.terms.limits.strip().split("\n")
+        zh += f"参数尚待双方确认。{limits[0]}"
+        en += f" Both sides have yet to confirm them. {limits[-1]}".rstrip()
     return Words(zh, en)
 
 

@@ -44,8 +44,17 @@ def patrols_chapter(facts: Facts, figures: Figures) -> Chapter:
         number(Words("当场解决", "Solved"), 1.1),
         number(Words("完成率 %", "Done %")),
     )
-    table = Table("patrols", Words("巡河计划与完成", "Patrols"), columns, tuple(rows), total=True)
+    title = Words("巡河计划与完成", "Patrols")
+    table = Table("patrols", title, columns, tuple(rows), _reaches(facts), total=True)
     return Chapter("patrols", Words("联合巡河", "Patrols"), (table,))
+
+
+def _reaches(facts: Facts) -> Words | None:
+    """Which reaches count, where not all do."""
+    if facts.reaches is None:
+        return None
+    named = "、".join(sorted(facts.reaches))
+    return Words(f"计入河段：{named}。", f"Reaches counted: {named.replace('、', ', ')}.")
 
 
 def works_chapter(facts: Facts, figures: Figures) -> Chapter:

@@ -111,17 +111,17 @@ def _listed(facts: Facts, name: str, title: Words, known: Sequence[Known]) -> Ta
             cell(each.referral.order.title),
             cell(side_name(facts, each.side)),
             cell(_day(each.referral.order.at)),
-            cell(_day(each.referral.due)),
+            cell(_day(each.referral.due - datetime.resolution)),  # 24:00 of its last day
             cell(_STATES[each.referral.state]),
         )
         for each in known
     )
     columns = (
-        Column(Words("类型", "Kind"), 0.9),
-        Column(Words("事项", "Matter"), 2.6),
+        Column(Words("类型", "Kind"), 0.8),
+        Column(Words("事项", "Matter"), 2.4),
         Column(Words("办理方", "Handled by"), 1.3),
-        Column(Words("发出", "Sent"), 0.9),
-        Column(Words("期限", "Due"), 0.9),
+        Column(Words("发出", "Sent"), 1.15),
+        Column(Words("期限", "Due"), 1.15),
         Column(Words("状态", "State"), 0.9),
     )
     return Table(name, title, columns, rows)

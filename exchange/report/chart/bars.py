@@ -100,9 +100,11 @@ def flux_chart(facts: Facts, figures: Figures, language: str) -> Picture | None:
     return picture(draw, 9.2, 1.1 + 0.5 * len(found))
 
 
-def problems_chart(facts: Facts, figures: Figures, language: str) -> Picture:
-    """Four bars a side, each with its number."""
+def problems_chart(facts: Facts, figures: Figures, language: str) -> Picture | None:
+    """Four bars a side, each with its number; None where there is nothing to draw."""
     sides = facts.scope.jurisdictions
+    if not any(_count(figures, f"problems.{side}.{count}") for side in sides for count, *_ in _COUNTS):
+        return None
 
     def draw(axes: Any) -> None:
         for place, (count, colour, hatch, words) in enumerate(_COUNTS):

@@ -73,22 +73,28 @@ Formula = ClassChange | Shares | Index
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A contract version, read; `yearly`: what it comes to counts for a whole year; `confirmed` by the parties."""
+    """A contract version, read; `yearly`: what it comes to counts for a whole year; `confirmed` by the parties.
+
+    `limits`: what of it is published and what is not, a line in Chinese and one in English, as the contract says.
+    """
 
     contract: Contract
     formula: Formula
     yearly: bool
     confirmed: bool
+    limits: str = ""
 
 
 def read_terms(contract: Contract) -> Terms:
     """The formula of a contract version; raises MalformedError where it has none or an odd one."""
-    properties = read_document(contract.text, vouched=True).customProperties or []
+    document = read_document(contract.text, vouched=True)
+    properties = document.customProperties or []
     found = next((each.value for each in properties if each.property == _PROPERTY), None)
     try:
         assert isinstance(found, Mapping)
         formula = _READERS[found["formula"]](found)
-        return Terms(contract, formula, found["every"] == "year", bool(found["confirmed"]))
+        limits = (document.description and document.description.limitations) or ""
+        return Terms(contract, formula, found["every"] == "year", bool(found["confirmed"]), limits)
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"{contract.ref}: {_PROPERTY} cannot be read: {error!r}") from error
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from exchange.errors import InvalidInputError
 from exchange.report.compensation.count import Account, Basis, by_class, by_index, by_shares
 from exchange.report.compensation.terms import ClassChange, Index, Shares, Terms, read_terms
-from exchange.report.facts.quality import Earlier, Place, State, earlier, observed
+from exchange.report.facts.quality import Earlier, Place, State, averages, earlier, levels, observed
 from exchange.report.gather import Gatherer
 from exchange.report.period import Period
 from exchange.report.scope import Counted, Scope, Section
@@ -48,10 +50,11 @@ def compensated(
     period: Period,
     found: Sequence[State],
     held: Mapping[str, Place],
-    months: Mapping[tuple[str, str], int],
+    rows: pa.Table | None,
     standard: Standard,
 ) -> list[Compensation]:
-    """One for each contract of the scope. `months`: levels by section and month of the period."""
+    """One for each contract of the scope; `rows` are the values of the period, as `observed` gives them."""
+    months, held_means = levels(rows, standard, months=True), averages(rows)
     states = {state.section.code: state for state in found}
     hub = gatherer.client.profile.card.jurisdiction
     out = []
@@ -68,20 +71,15 @@ def compensated(
                 lines = _by_class(terms.formula, period, sections, states, months, last, key)
             elif isinstance(terms.formula, Index):
                 lines = [
-                    _by_index(terms.formula, period, states, counted, code, key) for code in counted.sections
+                    _by_index(terms.formula, period, states, held_means, counted, code, key)
+                    for code in counted.sections
                 ]
             else:
                 accounts = by_shares(terms.formula, _missed(terms.formula, states, counted, standard))
         except InvalidInputError as error:
             why = said(error)
-        used = [
-            source
-            for code in counted.named.values()
-            if code in states
-            for source in states[code].every_source
-        ]
         trial = terms.yearly and period.months < 12
-        out.append(Compensation(terms, tuple(lines), accounts, why, trial, (key, *dict.fromkeys(used))))
+        out.append(Compensation(terms, tuple(lines), accounts, why, trial, (key, *_used(states, counted))))
     return out
 
 
@@ -112,12 +110,19 @@ def _by_class(
 
 
 def _by_index(
-    formula: Index, period: Period, states: Mapping[str, State], counted: Counted, code: str, key: str
+    formula: Index,
+    period: Period,
+    states: Mapping[str, State],
+    means: Mapping[str, Mapping[str, float]],
+    counted: Counted,
+    code: str,
+    key: str,
 ) -> Line:
     if code not in states:
         raise InvalidInputError(f"任务书没有断面 {code} / the scope has no section {code}")
     state = states[code]
-    owed = by_index(formula, {mean.item: mean.value for mean in state.means}, counted.base)
+    # total nitrogen counts here, though no class of a river rests on it
+    owed = by_index(formula, means.get(code, {}), counted.base)
     return Line(
         state.section, period, owed.yuan, None, state.level, 0, owed.index, (*state.every_source, key)
     )

@@ -46,9 +46,16 @@ class Patrolled:
 
 
 def planned(
-    gatherer: Gatherer, scope: Scope, files: tuple[bytes, bytes] | None, period: Period
+    gatherer: Gatherer,
+    scope: Scope,
+    files: tuple[bytes, bytes] | None,
+    period: Period,
+    reaches: frozenset[str] | None = None,
 ) -> Planned | None:
-    """Visits of the plan that both sides accepted, or of the office's files; raises MalformedError, NotFoundError."""
+    """Visits to `reaches` (None: to all) in the plan that both sides accepted, or in the office's files.
+
+    Raises MalformedError, NotFoundError.
+    """
     if scope.accord:
         given = _accepted(gatherer, scope.accord)
     else:
@@ -59,6 +66,8 @@ def planned(
     side_of = {team.code: team.side for team in office.teams}
     counts: list[dict[str, int]] = [{}, {}]
     for visit in plan.visits():
+        if reaches is not None and visit.reach not in reaches:
+            continue
         day, side = office.start + timedelta(days=visit.day), side_of.get(visit.team, "")
         for which, held in ((0, period), (1, period.following)):
             if held.holds(day):
@@ -78,14 +87,18 @@ def _accepted(gatherer: Gatherer, id: str) -> tuple[bytes, bytes, str] | None:
     return proposal.office.document(), proposal.plan.document(), source
 
 
-def patrolled(gatherer: Gatherer, scope: Scope, period: Period, plan: Planned | None) -> list[Patrolled]:
-    """Both sides' patrols that began in the period."""
+def patrolled(
+    gatherer: Gatherer, scope: Scope, period: Period, plan: Planned | None, reaches: frozenset[str] | None
+) -> list[Patrolled]:
+    """Both sides' patrols of `reaches` (None: of all) that began in the period."""
     found = []
     for side in scope.sides:
         dataset = side.datasets.get("patrol-record")
         rows = gatherer.rows(dataset, _COLUMNS, within("started_at", period.start, period.end))
         keys: tuple[str, ...] = ()
         if rows is not None and dataset is not None:
+            if reaches is not None:
+                rows = rows.filter(pc.is_in(rows["reach_code"], pa.array(sorted(reaches), pa.string())))
             keys = gatherer.batch_keys(dataset, rows)
         if plan is not None:
             keys = (*keys, plan.source)

@@ -249,6 +249,16 @@ def _means(rows: pa.Table | None, held: Mapping[str, Place], standard: Standard)
     return found
 
 
+def averages(rows: pa.Table | None) -> dict[str, dict[str, float]]:
+    """Means by section and item, of items that no class rests on as well, in the units of the rows."""
+    found: dict[str, dict[str, float]] = {}
+    if rows is None or not rows.num_rows:
+        return found
+    for row in means(rows, ("section_code", "water_body"), False).to_pylist():
+        found.setdefault(row["section_code"], {})[row["item_code"]] = row["value"]
+    return found
+
+
 def _main(rows: pa.Table | None, standard: Standard) -> dict[str, tuple[str, ...]]:
     """Main pollutants, against class III. Source: 环办〔2011〕22号 §二（一）3."""
     if rows is None or not rows.num_rows:

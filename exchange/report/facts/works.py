@@ -26,9 +26,9 @@ class Counted:
     sources: tuple[str, ...]
 
 
-def tasks(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
+def tasks(gatherer: Gatherer, scope: Scope, period: Period, reaches: frozenset[str] | None) -> list[Counted]:
     """Tasks of 一河一策 plans in force at the period's end; done: the target is reached; late: due, and not done."""
-    columns = ("river_name", "target_value", "done_value", "due_on", "valid_from", "valid_to")
+    columns = ("river_name", "reach_code", "target_value", "done_value", "due_on", "valid_from", "valid_to")
     found = []
     for side in scope.sides:
         rows, sources = _read(
@@ -36,7 +36,7 @@ def tasks(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
         )
         if rows is None:
             continue
-        listed = [row for row in rows.to_pylist() if _in_force(row, period.last) and _on(row, scope)]
+        listed = [row for row in rows.to_pylist() if _in_force(row, period.last) and _on(row, scope, reaches)]
         done = [
             row for row in listed if row["target_value"] and (row["done_value"] or 0) >= row["target_value"]
         ]
@@ -45,9 +45,18 @@ def tasks(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
     return found
 
 
-def points(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
+def points(gatherer: Gatherer, scope: Scope, period: Period, reaches: frozenset[str] | None) -> list[Counted]:
     """Points of campaigns listed by the period's end, or of the scope's own campaign; done: closed; late: due, open."""
-    columns = ("directive", "campaign", "river_name", "listed_on", "due_on", "closed_on", "status")
+    columns = (
+        "directive",
+        "campaign",
+        "river_name",
+        "reach_code",
+        "listed_on",
+        "due_on",
+        "closed_on",
+        "status",
+    )
     conditions = [Filter("listed_on", "le", (period.last.isoformat(),))]
     if scope.about is About.CAMPAIGN:
         conditions.append(Filter("campaign", "eq", (scope.name,)))
@@ -56,16 +65,17 @@ def points(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
         rows, sources = _read(gatherer, side, "directive-point", columns, conditions)
         if rows is None:
             continue
-        listed = [row for row in rows.to_pylist() if scope.about is About.CAMPAIGN or _on(row, scope)]
+        campaign = scope.about is About.CAMPAIGN
+        listed = [row for row in rows.to_pylist() if campaign or _on(row, scope, reaches)]
         done = [row for row in listed if row["closed_on"] and row["closed_on"] <= period.last]
         late = [row for row in listed if row not in done and row["due_on"] <= period.last]
         found.append(Counted(side.jurisdiction, len(listed), len(done), len(late), sources))
     return found
 
 
-def cases(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
+def cases(gatherer: Gatherer, scope: Scope, period: Period, reaches: frozenset[str] | None) -> list[Counted]:
     """Enforcement cases discovered in the period; done: closed by its end; `late` counts those transferred in it."""
-    columns = ("case_number", "discovered_on", "transferred_to", "transferred_on", "closed_on")
+    columns = ("case_number", "reach_code", "discovered_on", "transferred_to", "transferred_on", "closed_on")
     conditions = [
         Filter("discovered_on", "ge", (period.first.isoformat(),)),
         Filter("discovered_on", "le", (period.last.isoformat(),)),
@@ -75,7 +85,7 @@ def cases(gatherer: Gatherer, scope: Scope, period: Period) -> list[Counted]:
         rows, sources = _read(gatherer, side, "enforcement-case", columns, conditions)
         if rows is None:
             continue
-        listed = rows.to_pylist()
+        listed = [row for row in rows.to_pylist() if reaches is None or row["reach_code"] in reaches]
         done = [row for row in listed if row["closed_on"] and row["closed_on"] <= period.last]
         moved = [row for row in listed if row["transferred_on"] and period.holds(row["transferred_on"])]
         found.append(Counted(side.jurisdiction, len(listed), len(done), len(moved), sources))
@@ -98,5 +108,8 @@ def _in_force(row: dict[str, Any], on: date) -> bool:
     return begun <= on <= until
 
 
-def _on(row: dict[str, Any], scope: Scope) -> bool:
+def _on(row: dict[str, Any], scope: Scope, reaches: frozenset[str] | None) -> bool:
+    """By its reach where the report is about some, else by its river."""
+    if reaches is not None and scope.about is not About.RIVER:
+        return row["reach_code"] in reaches
     return not scope.rivers or not row["river_name"] or row["river_name"] in scope.rivers

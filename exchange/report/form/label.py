@@ -51,9 +51,9 @@ def front(made: Made, language: str) -> Front:
         scope.title.say(language),
         kind.say(language),
         report.period.words.say(language),
-        f"{about}：{scope.name}　{' · '.join(names)}"
+        f"{about}：{scope.called.zh}　{' · '.join(names)}"
         if language == "zh"
-        else f"{about}: {scope.name}, {' · '.join(names)}",
+        else f"{about}: {scope.called.en}, {' · '.join(names)}",
         Words(f"数据截至 {moment}（北京时间）", f"Data as of {moment}, Beijing time").say(language),
         Words(f"报告摘要 {report.digest}", f"Digest {report.digest}").say(language),
     )

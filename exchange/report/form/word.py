@@ -80,6 +80,7 @@ def _dress(document: Any) -> None:
         style.base_style = document.styles["Normal"]
         style.font.size = shared.Pt(_SMALL)
         style.paragraph_format.alignment = side
+        style.paragraph_format.space_before = shared.Pt(3 if name == "Table Note" else 0)
         style.paragraph_format.space_after = shared.Pt(6 if name == "Table Note" else 1)
     document.styles["Normal"].paragraph_format.space_after = shared.Pt(6)
 

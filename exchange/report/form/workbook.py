@@ -67,6 +67,18 @@ class _Formats:
                 "bg_color": "#e8f0f4",
                 "bottom": 2,
                 "text_wrap": True,
+                "indent": 1,
+                "valign": "top",
+                "font_name": EASTERN,
+            }
+        )
+        self.number_head = book.add_format(
+            {
+                "bold": True,
+                "bg_color": "#e8f0f4",
+                "bottom": 2,
+                "text_wrap": True,
+                "align": "right",
                 "valign": "top",
                 "font_name": EASTERN,
             }
@@ -83,8 +95,8 @@ class _Formats:
                 "bottom": 4,
                 "bottom_color": "#c9d2dc",
             }
-            if number:
-                given["num_format"] = number
+            # text beside a number of the column before does not touch it
+            given |= {"num_format": number} if number else {"indent": 1}
             if colour:
                 given |= {"left": 5, "left_color": colour}
             self._held[key] = self._book.add_format(given)
@@ -97,7 +109,8 @@ def _sheet(book: Any, formats: _Formats, made: Made, chapter: Chapter, table: Ta
     shares = max(column.share for column in table.columns)
     for at, column in enumerate(table.columns):
         sheet.set_column(at, at, 11 + 26 * column.share / shares if not column.number else 15)
-        sheet.write_string(_FIRST - 1, at, column.title.say(language), formats.head)
+        head = formats.number_head if column.number else formats.head
+        sheet.write_string(_FIRST - 1, at, column.title.say(language), head)
     sheet.freeze_panes(_FIRST, 1)
     summed = len(table.rows) - 1 if table.total else len(table.rows)
     for row, cells in enumerate(table.rows):
@@ -107,10 +120,15 @@ def _sheet(book: Any, formats: _Formats, made: Made, chapter: Chapter, table: Ta
             _put(sheet, formats, made, (_FIRST + row, at), cell, place, bold, language)
     if table.note is not None:
         sheet.write_string(_FIRST + len(table.rows) + 1, 0, table.note.say(language), formats.note)
+    _printed(sheet, _FIRST - 1)
+
+
+def _printed(sheet: Any, head: int) -> None:
+    """On A4 across, as wide as a page, its head on each."""
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(_FIRST - 1)
+    sheet.repeat_rows(head)
 
 
 def _put(
@@ -163,6 +181,7 @@ def _plain(book: Any, formats: _Formats, name: str, heads: list[str], rows: list
     sheet.set_column(1, len(heads) - 2, 16)
     sheet.set_column(len(heads) - 1, len(heads) - 1, 60)
     sheet.freeze_panes(1, 1)
+    _printed(sheet, 0)
     for row, values in enumerate(rows, 1):
         for at, value in enumerate(values):
             if isinstance(value, str):

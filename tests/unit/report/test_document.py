@@ -22,6 +22,8 @@ from tests.months import SCOPE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reports.md").read_text("utf-8")
 
+_DAYS = (date(2026, 3, 5), date(2026, 4, 5), date(2026, 1, 5))
+
 
 @pytest.mark.parametrize(
     ("text", "first", "last", "previous", "year_ago", "following"),
@@ -49,6 +51,8 @@ def test_a_month_is_shanghai_s() -> None:
     assert month.end == datetime(2026, 3, 31, 16, tzinfo=UTC)
     assert month.words == Words("2026年3月", "March 2026")
     assert str(month.last_year) == "2025"
+    over = {str(day): [str(each) for each in Period.over_on(day).values()] for day in _DAYS}
+    assert list(over.values()) == [["2026-02"], ["2026-03", "2026-Q1"], ["2025-12", "2025-Q4", "2025"]]
     assert [str(each) for each in Period.parse("2026-Q1").each_month()] == ["2026-01", "2026-02", "2026-03"]
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import InvalidInputError
+from exchange.report.period import Period
 from stewards.options import Feed, Tolerance
 from stewards.quality.suite import suite_digest
 from stewards.settings import Settings, load_settings
+from stewards.work import reports_due
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Settings:
@@ -64,3 +66,14 @@ def test_every_tolerance_is_part_of_what_was_asked() -> None:
     for each in fields(Tolerance):
         other = replace(Tolerance(), **{each.name: getattr(Tolerance(), each.name) + 1})
         assert suite_digest(replace(Settings(), tolerance=other).judged_by()) != plain
+
+
+def test_reports_of_months_quarters_and_years(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = '[[reports]]\nname = "border"\nevery = "{}"\n'
+    loaded(monkeypatch, tmp_path, text.format("month, year"))
+    [asked] = reports_due("2026-Q1", "2026-11-20T09:00:00+08:00")
+    assert asked == {"name": "border", "period": "2026-Q1", "as_of": "2026-11-20T09:00:00+08:00"}
+    assert Period.parse(reports_due()[0]["period"]).months == 1
+    loaded(monkeypatch, tmp_path, text.format("week"))
+    with pytest.raises(InvalidInputError, match="week"):
+        reports_due()
