@@ -71,7 +71,7 @@ def _blanked(array: pa.Array) -> pa.Array:
     """The same values, with zeros where it is NULL: whatever a reader has left there would tell."""
     if not array.null_count or not types.is_primitive(array.type):
         return array
-    filled = array.fill_null(pa.scalar(0).cast(array.type))
+    filled = array.fill_null(pa.scalar(False if types.is_boolean(array.type) else 0, array.type))
     return pa.Array.from_buffers(
         array.type, len(array), [pc.is_valid(array).buffers()[1], filled.buffers()[1]]
     )

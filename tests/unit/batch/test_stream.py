@@ -101,3 +101,21 @@ def test_sealed_cells_are_hex_in_text() -> None:
         None,
         "",
     ]
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_what_lies_under_a_null_does_not_tell(encoding: Encoding) -> None:
+    """Readers leave what they like there."""
+
+    def column(kind: pa.DataType, width: int, left: bytes) -> pa.Array:
+        buffers = [pa.py_buffer(b"\x05"), pa.py_buffer(bytes(width) + left * width + bytes(width))]
+        return pa.Array.from_buffers(kind, 3, buffers)
+
+    kinds = {"f": pa.float64(), "d": pa.date32(), "t": pa.timestamp("us", tz="UTC"), "i": pa.int16()}
+    schema = pa.schema(list(kinds.items()))
+    said = set()
+    for left in (b"\0", b"\1"):
+        columns = [column(kind, kind.bit_width // 8, left) for kind in kinds.values()]
+        batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+        said.add(b"".join(encode_stream([batch], schema, encoding)))
+    assert len(said) == 1
