@@ -162,7 +162,7 @@ def _send_as_it_is(client: Client, path: Path) -> None:
     count = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
     ref = client.contract("enforcement-case").ref
     day = until(1) - until(0)
-    manifest = publish._manifest(client, ref, Kind.OBSERVATION, media, data, count, None, (), day)
+    manifest = publish.manifest_for(client, ref, Kind.OBSERVATION, media, data, count, None, (), day)
     publish._send(client, manifest, data, None, 0)
 
 
