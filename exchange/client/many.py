@@ -52,25 +52,34 @@ class _Ready:
 def publish_all(client: Session, batches: Iterable[Outgoing]) -> Iterator[Published | HechuanError]:
     """What became of each, in order; the source is read no further than one call ahead.
 
-    What needs a call of its own gets one: large batches, and those whose columns are sealed here.
+    What needs a call of its own gets one: large batches, those whose columns are sealed here, and what cannot be sent,
+    so that `publish` says why.
     """
     waiting: list[_Ready] = []
     size = 0
     for each in batches:
-        ready = _ready(client, client.contract(each.contract), each)
-        if ready is not None and len(waiting) < _BATCHES and size + ready.message.ByteSize() <= _CALL_BYTES:
-            waiting.append(ready)
-            size += ready.message.ByteSize()
-            continue
-        yield from _sent(client, waiting)
-        waiting, size = ([ready], ready.message.ByteSize()) if ready else ([], 0)
+        ready = _ready(client, each)
+        more = ready.message.ByteSize() if ready else 0
+        if ready is None or len(waiting) == _BATCHES or size + more > _CALL_BYTES:
+            yield from _sent(client, waiting)
+            waiting, size = [], 0
         if ready is None:
             yield _alone(client, each)
+        else:
+            waiting.append(ready)
+            size += more
     yield from _sent(client, waiting)
 
 
-def _ready(client: Session, contract: Contract, batch: Outgoing) -> _Ready | None:
+def _ready(client: Session, batch: Outgoing) -> _Ready | None:
     """The batch as it goes with others; None where it cannot."""
+    try:
+        return _packed(client, client.contract(batch.contract), batch)
+    except HechuanError:
+        return None
+
+
+def _packed(client: Session, contract: Contract, batch: Outgoing) -> _Ready | None:
     retraction = batch.kind is Kind.RETRACTION
     if contract.sealed_columns and not retraction:
         return None

@@ -37,6 +37,7 @@ from exchange.errors import (
     MalformedError,
     PermissionDeniedError,
     ProofInvalidError,
+    SchemaMismatchError,
 )
 from exchange.ids import digest_of
 from exchange.trust.envelope import sign
@@ -74,11 +75,13 @@ def test_many_small_batches_go_in_few_calls(site: Site, first: Published) -> Non
     ]
     batches[70] = Outgoing("water-quality", rows.slice(70, 1).set_column(at, "value", pa.array([math.inf])))
     batches.insert(100, Outgoing("water-quality", water_quality(20_000).slice(130)))
+    batches.insert(40, Outgoing("water-quality", rows.slice(40, 1).append_column("odd", pa.array([1]))))
     with other(site) as client:
         found = list(client.publish_many(iter(batches)))
         again = list(client.publish_many(batches[:1]))
         stands = client.query("500000/water/water-quality", columns=["value"]).table().num_rows
         keys = client.profile.log_keys
+    assert isinstance(found.pop(40), SchemaMismatchError)
     refused = found.pop(70)
     assert isinstance(refused, ContractRefusedError)
     assert ("value", 0) in [(item.field, item.row) for item in refused.violations]
